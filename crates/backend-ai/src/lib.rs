@@ -1,0 +1,1 @@
+//! A Backend.AI cluster as a library: endpoint, sign-in, sessions, files, streams.

@@ -1,0 +1,1 @@
+//! The product: profiles, credentials, settings, connections, events. What the hosts call.

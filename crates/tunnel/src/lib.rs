@@ -1,0 +1,1 @@
+//! One local TCP port, one upstream byte stream per accepted connection.
