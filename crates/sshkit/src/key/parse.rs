@@ -1,0 +1,205 @@
+//! From any PEM format to one representation of a private key, checked for consistency.
+
+use pkcs8::der::{Decode as _, asn1::OctetStringRef};
+use pkcs8::{EncryptedPrivateKeyInfo, ObjectIdentifier, PrivateKeyInfo};
+use rsa::BigUint;
+use rsa::pkcs1::DecodeRsaPrivateKey as _;
+use ssh_key::PrivateKey;
+use ssh_key::private::{EcdsaKeypair, Ed25519Keypair, KeypairData, RsaKeypair};
+
+use super::{KeyError, KeyFormat, pem};
+
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
+
+/// A private key and how it was written down.
+pub(crate) struct Parsed {
+    pub(crate) format: KeyFormat,
+    /// Still encrypted when it is in OpenSSH's format and no passphrase was given.
+    pub(crate) key: PrivateKey,
+}
+
+/// Reads a private key in any supported format; a passphrase that is not needed is ignored.
+pub(crate) fn parse(bytes: &[u8], passphrase: Option<&str>) -> Result<Parsed, KeyError> {
+    let block = pem::locate(bytes)?;
+    let (format, encrypted) = match block.label {
+        "RSA PRIVATE KEY" => (KeyFormat::Pkcs1Pem, block.has_old_encryption()),
+        "EC PRIVATE KEY" => (KeyFormat::Sec1Pem, block.has_old_encryption()),
+        "PRIVATE KEY" => (KeyFormat::Pkcs8Pem, false),
+        "ENCRYPTED PRIVATE KEY" => (KeyFormat::Pkcs8Pem, true),
+        "OPENSSH PRIVATE KEY" => (KeyFormat::OpenSsh, false),
+        other => return Err(KeyError::Unsupported { kind: kind_of_label(other) }),
+    };
+    if encrypted && block.has_old_encryption() {
+        // OpenSSL's first scheme: one round of MD5 over the passphrase. Not worth carrying.
+        return Err(match passphrase {
+            Some(_) => KeyError::OldEncryption { format },
+            None => KeyError::Encrypted { format },
+        });
+    }
+    let der = block.decode(format)?;
+    let key = match (format, encrypted) {
+        (KeyFormat::OpenSsh, _) => openssh(&der, passphrase)?,
+        (KeyFormat::Pkcs1Pem, _) => rsa_pkcs1(&der, format)?,
+        (KeyFormat::Sec1Pem, _) => sec1(&der, None, format)?,
+        (KeyFormat::Pkcs8Pem, false) => pkcs8(&der)?,
+        (KeyFormat::Pkcs8Pem, true) => pkcs8_encrypted(&der, passphrase)?,
+    };
+    Ok(Parsed { format, key })
+}
+
+fn kind_of_label(label: &str) -> String {
+    label.strip_suffix(" PRIVATE KEY").unwrap_or(label).to_owned()
+}
+
+fn damaged(format: KeyFormat, reason: &str) -> KeyError {
+    KeyError::Damaged { format, reason: reason.into() }
+}
+
+fn openssh(bytes: &[u8], passphrase: Option<&str>) -> Result<PrivateKey, KeyError> {
+    const FORMAT: KeyFormat = KeyFormat::OpenSsh;
+    let key = PrivateKey::from_bytes(bytes).map_err(|e| match e {
+        ssh_key::Error::AlgorithmUnsupported { algorithm } => {
+            KeyError::Unsupported { kind: algorithm.to_string() }
+        }
+        ssh_key::Error::AlgorithmUnknown => KeyError::Unsupported { kind: "unknown".into() },
+        _ => damaged(FORMAT, "its content cannot be read"),
+    })?;
+    let key = match (key.is_encrypted(), passphrase) {
+        (true, None) => return Ok(key),
+        (true, Some(passphrase)) => key.decrypt(passphrase).map_err(|_| KeyError::WrongPassphrase)?,
+        (false, _) => key,
+    };
+    // Nothing in this format ties the halves together, so a flipped bit would pass unseen.
+    match key.key_data() {
+        KeypairData::Rsa(pair) => {
+            let number = |n: &ssh_key::Mpint| n.as_positive_bytes().map(BigUint::from_bytes_be);
+            let parts = (|| {
+                let primes = vec![number(&pair.private.p)?, number(&pair.private.q)?];
+                Some((number(&pair.public.n)?, number(&pair.public.e)?, number(&pair.private.d)?, primes))
+            })();
+            let (n, e, d, primes) = parts.ok_or_else(|| damaged(FORMAT, "one of its numbers is negative"))?;
+            rsa::RsaPrivateKey::from_components(n, e, d, primes)
+                .map_err(|_| damaged(FORMAT, "its numbers do not fit together"))?;
+        }
+        KeypairData::Ecdsa(pair) => {
+            let again = ecdsa(pair.private_key_bytes(), curve_oid(pair.curve()), FORMAT)?;
+            if again.public_key_bytes() != pair.public_key_bytes() {
+                return Err(damaged(FORMAT, "its public half belongs to another key"));
+            }
+        }
+        KeypairData::Ed25519(_) => {} // The decoder compares the halves.
+        KeypairData::SkEcdsaSha2NistP256(_) | KeypairData::SkEd25519(_) => {
+            return Ok(key); // The private half is in the token; nothing to compare.
+        }
+        _ => return Err(KeyError::Unsupported { kind: key.algorithm().to_string() }),
+    }
+    let claimed = key.public_key().key_data();
+    let real = ssh_key::public::KeyData::try_from(key.key_data());
+    if real.as_ref() != Ok(claimed) {
+        return Err(damaged(FORMAT, "its public half belongs to another key"));
+    }
+    Ok(key)
+}
+
+fn rsa_pkcs1(der: &[u8], format: KeyFormat) -> Result<PrivateKey, KeyError> {
+    let key = rsa::RsaPrivateKey::from_pkcs1_der(der).map_err(|e| {
+        // The parser reports numbers that contradict each other as a malformed key.
+        damaged(
+            format,
+            if matches!(e, rsa::pkcs1::Error::Crypto) {
+                "its numbers do not fit together"
+            } else {
+                "its content cannot be read"
+            },
+        )
+    })?;
+    let pair =
+        RsaKeypair::try_from(&key).map_err(|_| damaged(format, "it does not have exactly two primes"))?;
+    finish(KeypairData::from(pair), format)
+}
+
+fn pkcs8(der: &[u8]) -> Result<PrivateKey, KeyError> {
+    const FORMAT: KeyFormat = KeyFormat::Pkcs8Pem;
+    let unreadable = || damaged(FORMAT, "its content cannot be read");
+    let info = PrivateKeyInfo::try_from(der).map_err(|_| unreadable())?;
+    match info.algorithm.oid {
+        RSA => rsa_pkcs1(info.private_key, FORMAT),
+        EC => {
+            let curve = info.algorithm.parameters_oid().map_err(|_| unreadable())?;
+            sec1(info.private_key, Some(curve), FORMAT)
+        }
+        ED25519 => {
+            let seed = OctetStringRef::from_der(info.private_key).map_err(|_| unreadable())?;
+            let seed: &[u8; 32] = seed.as_bytes().try_into().map_err(|_| unreadable())?;
+            let pair = Ed25519Keypair::from_seed(seed);
+            if info.public_key.is_some_and(|public| public != pair.public.0) {
+                return Err(damaged(FORMAT, "its public half belongs to another key"));
+            }
+            finish(KeypairData::from(pair), FORMAT)
+        }
+        other => Err(KeyError::Unsupported { kind: other.to_string() }),
+    }
+}
+
+fn pkcs8_encrypted(der: &[u8], passphrase: Option<&str>) -> Result<PrivateKey, KeyError> {
+    const FORMAT: KeyFormat = KeyFormat::Pkcs8Pem;
+    let info = EncryptedPrivateKeyInfo::try_from(der).map_err(|e| match e {
+        // Named by an OID that the parser does not know: PBES1 and PKCS#12 schemes.
+        _ if passphrase.is_none() => KeyError::Encrypted { format: FORMAT },
+        _ => damaged(FORMAT, "its content cannot be read"),
+    })?;
+    let passphrase = passphrase.ok_or(KeyError::Encrypted { format: FORMAT })?;
+    let document = info.decrypt(passphrase).map_err(|e| match e {
+        pkcs8::Error::EncryptedPrivateKey(pkcs8::pkcs5::Error::UnsupportedAlgorithm { .. }) => {
+            KeyError::OldEncryption { format: FORMAT }
+        }
+        _ => KeyError::WrongPassphrase,
+    })?;
+    pkcs8(document.as_bytes())
+}
+
+/// An elliptic-curve key; `curve` is known from outside within PKCS#8, and written inside otherwise.
+fn sec1(der: &[u8], curve: Option<ObjectIdentifier>, format: KeyFormat) -> Result<PrivateKey, KeyError> {
+    let ec = sec1::EcPrivateKey::try_from(der).map_err(|_| damaged(format, "its content cannot be read"))?;
+    let curve = curve
+        .or_else(|| ec.parameters.and_then(|p| p.named_curve()))
+        .ok_or_else(|| damaged(format, "it does not name its curve"))?;
+    let pair = ecdsa(ec.private_key, curve, format)?;
+    if ec.public_key.is_some_and(|public| public != pair.public_key_bytes()) {
+        return Err(damaged(format, "its public half belongs to another key"));
+    }
+    finish(KeypairData::from(pair), format)
+}
+
+fn ecdsa(secret: &[u8], curve: ObjectIdentifier, format: KeyFormat) -> Result<EcdsaKeypair, KeyError> {
+    let bad = |_| damaged(format, "its number does not lie on the curve");
+    match curve {
+        P256 => p256::SecretKey::from_slice(secret)
+            .map(|key| EcdsaKeypair::NistP256 { public: key.public_key().into(), private: key.into() })
+            .map_err(bad),
+        P384 => p384::SecretKey::from_slice(secret)
+            .map(|key| EcdsaKeypair::NistP384 { public: key.public_key().into(), private: key.into() })
+            .map_err(bad),
+        P521 => p521::SecretKey::from_slice(secret)
+            .map(|key| EcdsaKeypair::NistP521 { public: key.public_key().into(), private: key.into() })
+            .map_err(bad),
+        other => Err(KeyError::Unsupported { kind: format!("elliptic curve {other}") }),
+    }
+}
+
+fn curve_oid(curve: ssh_key::EcdsaCurve) -> ObjectIdentifier {
+    match curve {
+        ssh_key::EcdsaCurve::NistP256 => P256,
+        ssh_key::EcdsaCurve::NistP384 => P384,
+        ssh_key::EcdsaCurve::NistP521 => P521,
+    }
+}
+
+fn finish(data: KeypairData, format: KeyFormat) -> Result<PrivateKey, KeyError> {
+    PrivateKey::new(data, "").map_err(|_| damaged(format, "its content cannot be read"))
+}
