@@ -1,0 +1,270 @@
+//! The running app, driven by WebDriver; every element is named by its `data-testid`.
+
+use std::fs;
+use std::future::Future;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use fantoccini::elements::Element;
+use fantoccini::key::Key;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+
+use crate::bench::Bench;
+use crate::desk::Group;
+
+/// How long a person would wait, and then some: two cores are shared by several tests and their web views.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often a screen is looked at while something is awaited.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// One run of the app.
+pub struct App {
+    /// WebDriver, for what the methods here do not say.
+    pub client: Client,
+    _driver: Group,
+}
+
+impl App {
+    /// Starts the app on a bench; use [`Bench::open`].
+    pub async fn start(bench: &Bench) -> Result<Self> {
+        let (port, mut driver) = start_driver(bench).await?;
+        let mut capabilities = serde_json::Map::new();
+        let options = json!({ "application": env!("CARGO_BIN_EXE_berth-desktop") });
+        capabilities.insert("tauri:options".to_owned(), options);
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await;
+        let client = match client {
+            Ok(client) => client,
+            Err(error) => {
+                let state = if driver.runs() { "runs" } else { "has ended" };
+                return Err(
+                    anyhow!(error).context(format!("no window; tauri-driver {state}; {}", log(bench)))
+                );
+            }
+        };
+        let app = Self { client, _driver: driver };
+        app.eventually("the first screen", async || {
+            app.is_visible("signin-address").await || app.is_visible("nav-sessions").await
+        })
+        .await
+        .with_context(|| log(bench))?;
+        Ok(app)
+    }
+
+    /// Waits until a condition holds.
+    pub async fn eventually<F: Future<Output = bool>>(
+        &self,
+        what: &str,
+        condition: impl Fn() -> F,
+    ) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            if condition().await {
+                return Ok(());
+            }
+            if started.elapsed() > PATIENCE {
+                let picture = self.picture_of_failure().await;
+                bail!("{what} did not come within {} s; see {picture}", PATIENCE.as_secs());
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
+    /// The visible element with that test id, when it is there now.
+    async fn look(&self, id: &str) -> Option<Element> {
+        let selector = format!("[data-testid={}]", Value::from(id));
+        for element in self.client.find_all(Locator::Css(&selector)).await.ok()? {
+            if element.is_displayed().await.unwrap_or(false) {
+                return Some(element);
+            }
+        }
+        None
+    }
+
+    /// Whether an element is on screen now.
+    pub async fn is_visible(&self, id: &str) -> bool {
+        self.look(id).await.is_some()
+    }
+
+    /// Waits for an element.
+    pub async fn find(&self, id: &str) -> Result<Element> {
+        self.eventually(id, async || self.is_visible(id).await).await?;
+        self.look(id).await.with_context(|| format!("{id} came and went"))
+    }
+
+    /// Waits until an element has left the screen.
+    pub async fn gone(&self, id: &str) -> Result<()> {
+        self.eventually(&format!("{id} leaving"), async || !self.is_visible(id).await).await
+    }
+
+    /// Clicks, as soon as the element can be clicked: dialogs move while they open.
+    pub async fn click(&self, id: &str) -> Result<()> {
+        let selector = format!("[data-testid={}]", Value::from(id));
+        let center = "const e = [...document.querySelectorAll(arguments[0])].find(e => e.offsetParent !== null); \
+                      if (e) e.scrollIntoView({ block: 'center', inline: 'nearest' });";
+        self.eventually(&format!("a click on {id}"), async || {
+            let _ = self.client.execute(center, vec![json!(selector)]).await;
+            match self.look(id).await {
+                Some(element) => element.is_enabled().await.unwrap_or(false) && element.click().await.is_ok(),
+                None => false,
+            }
+        })
+        .await
+    }
+
+    /// The text of an element, or the value when it is an input.
+    pub async fn text(&self, id: &str) -> Result<String> {
+        let element = self.find(id).await?;
+        read(&element).await.with_context(|| format!("reading {id}"))
+    }
+
+    /// Waits until an element's text passes a test, and gives it.
+    pub async fn text_that(&self, id: &str, wanted: impl Fn(&str) -> bool) -> Result<String> {
+        let found = std::cell::RefCell::new(String::new());
+        let result = self
+            .eventually(&format!("the wanted text in {id}"), async || {
+                let Some(element) = self.look(id).await else { return false };
+                let text = read(&element).await.unwrap_or_default();
+                let good = wanted(&text);
+                found.replace(text);
+                good
+            })
+            .await;
+        let found = found.into_inner();
+        result.with_context(|| format!("{id} says {found:?}"))?;
+        Ok(found)
+    }
+
+    /// An attribute of an element.
+    pub async fn attribute(&self, id: &str, name: &str) -> Result<String> {
+        let element = self.find(id).await?;
+        element.attr(name).await?.with_context(|| format!("{id} has no {name}"))
+    }
+
+    /// Waits until an attribute has a value.
+    pub async fn attribute_is(&self, id: &str, name: &str, value: &str) -> Result<()> {
+        self.eventually(&format!("{id} with {name}={value}"), async || match self.look(id).await {
+            Some(element) => element.attr(name).await.ok().flatten().as_deref() == Some(value),
+            None => false,
+        })
+        .await
+    }
+
+    /// Replaces what an input holds by typing.
+    pub async fn fill(&self, id: &str, text: &str) -> Result<()> {
+        self.click(id).await?;
+        let input = self.input(id).await?;
+        let all = format!("{}a{}", char::from(Key::Control), char::from(Key::Null));
+        input.send_keys(&all).await?;
+        input.send_keys(&char::from(Key::Backspace).to_string()).await?;
+        if !text.is_empty() {
+            input.send_keys(text).await?;
+        }
+        self.eventually(&format!("{text:?} in {id}"), async || {
+            input.prop("value").await.ok().flatten().as_deref() == Some(text)
+        })
+        .await
+    }
+
+    /// Presses a key in an input.
+    pub async fn press(&self, id: &str, key: Key) -> Result<()> {
+        Ok(self.input(id).await?.send_keys(&char::from(key).to_string()).await?)
+    }
+
+    /// The input itself: component libraries put the test id on it or on a box around it.
+    async fn input(&self, id: &str) -> Result<Element> {
+        let element = self.find(id).await?;
+        if matches!(element.tag_name().await?.as_str(), "input" | "textarea") {
+            return Ok(element);
+        }
+        element.find(Locator::Css("input, textarea")).await.with_context(|| format!("{id} holds no input"))
+    }
+
+    /// Runs JavaScript in the page.
+    pub async fn script(&self, source: &str) -> Result<Value> {
+        Ok(self.client.execute(source, Vec::new()).await?)
+    }
+
+    /// Takes a picture of the window into `target/screens`.
+    pub async fn screenshot(&self, name: &str) -> Result<PathBuf> {
+        let picture = self.client.screenshot().await?;
+        let folder = screens();
+        fs::create_dir_all(&folder)?;
+        let path = folder.join(format!("{name}.png"));
+        fs::write(&path, picture)?;
+        Ok(path)
+    }
+
+    async fn picture_of_failure(&self) -> String {
+        let name = std::thread::current().name().unwrap_or("test").replace("::", "-");
+        match self.screenshot(&format!("failed-{name}")).await {
+            Ok(path) => path.display().to_string(),
+            Err(error) => format!("(no picture: {error})"),
+        }
+    }
+
+    /// Ends the WebDriver session, which ends the app at once and without asking it.
+    pub async fn end(self) {
+        let _ = self.client.close().await;
+    }
+}
+
+async fn read(element: &Element) -> Result<String> {
+    Ok(match element.tag_name().await?.as_str() {
+        "input" | "textarea" => element.prop("value").await?.unwrap_or_default(),
+        _ => element.text().await?,
+    })
+}
+
+fn screens() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    target.unwrap_or_else(|| here.join("target")).join("screens")
+}
+
+/// What the app and its driver wrote, for a failure's message.
+fn log(bench: &Bench) -> String {
+    let text = fs::read_to_string(bench.home().join("output.txt")).unwrap_or_default();
+    let tail: Vec<&str> = text.lines().rev().take(15).collect();
+    format!("output: {}", tail.into_iter().rev().collect::<Vec<_>>().join(" / "))
+}
+
+async fn start_driver(bench: &Bench) -> Result<(u16, Group)> {
+    let program = std::env::var_os("BERTH_TAURI_DRIVER").unwrap_or_else(|| "tauri-driver".into());
+    let output = fs::File::options().create(true).append(true).open(bench.home().join("output.txt"))?;
+    // No other running test has this display number, so none has these ports; they lie below the range from which
+    // systems give ports away. Where another program has one, the next pair is tried.
+    for offset in (0..5000).step_by(1000) {
+        let port = 20_000 + offset + bench.desk.number() % 500 * 2;
+        if ![port, port + 1].iter().all(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()) {
+            continue;
+        }
+        let mut command = Command::new(&program);
+        command
+            .args(["--port", &port.to_string(), "--native-port", &(port + 1).to_string()])
+            .env_clear()
+            .envs(bench.environment())
+            .stdout(Stdio::from(output.try_clone()?))
+            .stderr(Stdio::from(output.try_clone()?));
+        let mut driver = Group::start(&mut command)
+            .context("tauri-driver is needed: use `cargo xtask test window`, which installs it")?;
+        let started = Instant::now();
+        while driver.runs() && started.elapsed() < PATIENCE {
+            let ready = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()
+                && tokio::net::TcpStream::connect(("127.0.0.1", port + 1)).await.is_ok();
+            if ready {
+                return Ok((port, driver));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    bail!("tauri-driver did not start; {}", log(bench))
+}

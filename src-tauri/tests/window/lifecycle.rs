@@ -1,0 +1,131 @@
+//! Beginning and end: quitting ends every proxy, a new start opens none by itself, and a login that expires is renewed
+//! under the open dialog.
+
+use std::net::TcpStream;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use demo_cluster::{DemoCluster, Options};
+
+use crate::app::App;
+use crate::bench::Bench;
+use crate::desk;
+use crate::openssh;
+use crate::steps;
+
+/// The title of the main window.
+const WINDOW: &str = "Berth";
+
+async fn has_ended(bench: &Bench) -> Result<()> {
+    for _ in 0..200 {
+        if bench.app_processes().is_empty() {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    anyhow::bail!("still running: {:?}", bench.app_processes())
+}
+
+fn is_open(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port)).is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_the_window_ends_the_proxies_and_a_new_start_wants_a_click() -> Result<()> {
+    let bench = Bench::new()?;
+    let cluster = DemoCluster::start(Options::default()).await?;
+    let app = bench.open().await?;
+    steps::sign_in(&app, &cluster).await?;
+    let first = steps::connect(&app, "llama-finetune").await?;
+    ensure!(is_open(first.port));
+
+    // A shell is open in the session while the window is closed.
+    let mut line = tokio::process::Command::new("sh");
+    line.args(["-c", &format!("exec {}", first.ssh_command)]).env("HOME", bench.home());
+    line.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).kill_on_drop(true);
+    let mut shell = line.spawn()?;
+    app.eventually("a program on the port", async || cluster.control().open_streams() > 0).await?;
+
+    bench.desk.close_window(WINDOW).await?;
+    has_ended(&bench).await?;
+    ensure!(!is_open(first.port), "the port outlived the app");
+    let status = tokio::time::timeout(Duration::from_secs(10), shell.wait()).await??;
+    ensure!(!status.success(), "ssh was cut off and says {status}");
+    drop(app);
+
+    // Nothing listens until the icon is clicked; then the session has its port again.
+    let app = bench.open().await?;
+    steps::sign_in(&app, &cluster).await?;
+    ensure!(!is_open(first.port), "a port was opened without a click");
+    let again = steps::connect(&app, "llama-finetune").await?;
+    ensure!(again.port == first.port, "{first:?} {again:?}");
+    let said = openssh::paste(&again.ssh_command, bench.home(), "echo $((6 * 7))\nexit\n").await?;
+    ensure!(said.contains("42"), "{said:?}");
+    app.end().await;
+    cluster.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_termination_signal_ends_everything_in_order() -> Result<()> {
+    let bench = Bench::new()?;
+    let app = bench.open().await?;
+    app.click("signin-demo").await?;
+    app.find("sessions-table").await?;
+    let shown = steps::connect(&app, "data-prep").await?;
+    desk::signal(&bench.app_process()?.to_string(), "TERM");
+    has_ended(&bench).await?;
+    ensure!(!is_open(shown.port), "the port outlived the app");
+    Ok(())
+}
+
+/// Waits for the dialog that asks for the password again, and answers it.
+async fn sign_in_again(app: &App, password: &str) -> Result<()> {
+    app.find("signin-again-dialog").await?;
+    app.fill("signin-secret", password).await?;
+    app.click("signin-submit").await?;
+    app.gone("signin-again-dialog").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_login_is_asked_for_again_and_the_port_stays() -> Result<()> {
+    let bench = Bench::new()?;
+    let cluster = DemoCluster::start(Options::default()).await?;
+    let app = bench.open().await?;
+    steps::sign_in(&app, &cluster).await?;
+    let shown = steps::connect(&app, "llama-finetune").await?;
+
+    // What a server does when its cookie runs out; the password has been changed meanwhile, so nothing can be renewed
+    // silently.
+    cluster.control().expire_logins();
+    let failed = openssh::paste(&shown.ssh_command, bench.home(), "exit\n").await;
+    if failed.is_err() {
+        sign_in_again(&app, &cluster.account().password).await?;
+        app.attribute_is("connection-state", "data-state", "listening").await?;
+    }
+    app.find("connection-dialog").await?;
+    let said = openssh::paste(&shown.ssh_command, bench.home(), "echo $((6 * 7))\nexit\n").await?;
+    ensure!(said.contains("42"), "{said:?}");
+    let after = steps::shown(&app).await?;
+    ensure!(after.port == shown.port, "{shown:?} {after:?}");
+    app.end().await;
+    cluster.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_out_closes_every_port() -> Result<()> {
+    let bench = Bench::new()?;
+    let cluster = DemoCluster::start(Options::default()).await?;
+    let app = bench.open().await?;
+    steps::sign_in(&app, &cluster).await?;
+    let shown = steps::connect(&app, "notebook-7f").await?;
+    steps::close_dialog(&bench, &app, "connection-dialog").await?;
+    app.click("user-menu").await?;
+    app.click("user-menu-signout").await?;
+    app.find("signin-address").await?;
+    app.eventually("the port being closed", async || !is_open(shown.port)).await?;
+    app.end().await;
+    cluster.stop().await;
+    Ok(())
+}
