@@ -1,1 +1,108 @@
 //! One local TCP port, one upstream byte stream per accepted connection.
+//!
+//! A [`Tunnel`] listens on loopback only. Nothing upstream exists until a local program connects; then
+//! its [`Connector`] opens a stream, every byte is relayed unchanged in both directions, and the stream is
+//! closed when the program leaves. An upstream that cannot be opened is tried again while that is safe
+//! (before it has answered a byte), and one that falls silent is noticed. Each finished connection says
+//! why it ended ([`EndReason`]); the local stream itself never carries a byte that is not the far end's.
+
+mod chunk;
+mod connection;
+mod end;
+mod port;
+mod relay;
+mod silence;
+mod traffic;
+mod tunnel;
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufRead, AsyncWrite};
+
+pub use end::{ConnectionEnd, EndReason, Refusal, Retry};
+pub use port::{
+    BindError, FREE_PORTS, LoopbackListener, PortReason, PortRefusal, PortRefusalCause, PortWishes,
+};
+pub use traffic::Traffic;
+pub use tunnel::Tunnel;
+
+/// Opens upstream byte streams, one per accepted connection.
+pub trait Connector: Send + Sync + 'static {
+    /// The upstream: bytes as they are, no framing. Its end of file means that the far end closed; an error
+    /// means that it was lost. `poll_shutdown` takes leave of it (there is no half-close).
+    type Stream: AsyncBufRead + AsyncWrite + Send + Unpin + 'static;
+
+    /// Opens one upstream. Dropping the future abandons the attempt.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that people are told; its [`Retry`] decides whether another attempt is made.
+    fn open(&self) -> impl Future<Output = Result<Self::Stream, Refusal>> + Send;
+
+    /// Turns an I/O error of an upstream into the reason people are told, or `None` where the error's own
+    /// text is the best there is.
+    fn explain(&self, error: &io::Error) -> Option<Refusal> {
+        let _ = error;
+        None
+    }
+}
+
+/// How a tunnel treats its connections. [`Options::default`] suits any protocol, [`Options::sshd`] the
+/// sshd of a compute session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Upstreams of this tunnel being opened, or awaiting their first byte if one is expected, at the same
+    /// time; further connections queue. At least 1.
+    pub handshakes_at_once: usize,
+    /// How long one attempt to open an upstream may take.
+    pub open_within: Duration,
+    /// The far end speaks first, and this soon after its stream is open; otherwise the attempt has failed.
+    /// A local program that stops sending before that first byte is taken to have gone. `None`: either
+    /// side may speak first.
+    pub first_byte_within: Option<Duration>,
+    /// How long a signed-in far end that sends keep-alives may be silent before it is taken for dead
+    /// (the rules are [`EndReason::Silent`]'s). `None`: silence is no sign.
+    pub silence_limit: Option<Duration>,
+    /// The first bytes of a far end known to send keep-alives; the silence of others is no sign. Empty:
+    /// every far end does.
+    pub keepalive_greeting: &'static [u8],
+    /// How long one side may stay silent after the other has finished, before the connection ends: the
+    /// time for last bytes, since the upstream has no half-close.
+    pub linger: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            handshakes_at_once: 16,
+            // The server starts the app before it answers, which may take 10 s (protocol.md 4.2).
+            open_within: Duration::from_secs(30),
+            first_byte_within: None,
+            silence_limit: None,
+            keepalive_greeting: b"",
+            linger: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Options {
+    /// For the sshd of a compute session, dropbear.
+    #[must_use]
+    pub fn sshd() -> Self {
+        Self {
+            // dropbear takes 5 unauthenticated connections per source address, and behind the proxy all
+            // users share one; one place is left to others.
+            handshakes_at_once: 4,
+            // protocol.md 4.5 rule 4.
+            first_byte_within: Some(Duration::from_secs(15)),
+            // protocol.md 4.5 rule 2: a healthy dropbear is heard every 15 s (52 bytes, seen on 23.09.10
+            // and 26.9.6), so this is three keep-alives lost.
+            silence_limit: Some(Duration::from_secs(50)),
+            keepalive_greeting: b"SSH-2.0-dropbear",
+            // An SSH client that closes is gone: it never half-closes. Just long enough for the far end's
+            // last bytes, short enough to free the session soon.
+            linger: Duration::from_secs(2),
+            ..Self::default()
+        }
+    }
+}
