@@ -1,1 +1,38 @@
-//! A Backend.AI cluster as a library: endpoint, sign-in, sessions, files, streams.
+//! A Backend.AI cluster as a Rust library, for servers 22.09 to 26.9.
+//!
+//! [`probe`] says what answers at an [`Endpoint`]; a [`Client`] made from that [`Server`] signs in, lists
+//! compute sessions, fetches files and opens byte streams to the apps inside a session. Both access modes
+//! are covered: the webserver with a login ([`AccessMode::Session`]) and the manager with a keypair
+//! ([`AccessMode::Api`]). What differs between server lines is hidden here; comments of the form
+//! "protocol.md 4.4" name the source of a server fact.
+
+mod apps;
+mod client;
+mod credentials;
+mod endpoint;
+mod error;
+mod events;
+mod files;
+mod graphql;
+mod listing;
+mod login;
+mod network;
+mod probe;
+mod problem;
+mod session;
+mod sign_in;
+mod signature;
+mod stream;
+mod transport;
+mod version;
+
+pub use client::Client;
+pub use credentials::{Credentials, Identity};
+pub use endpoint::{Endpoint, EndpointError};
+pub use error::{Error, SignInError, StreamError};
+pub use events::{SessionEvent, SessionEvents};
+pub use network::Network;
+pub use probe::{AccessMode, Server, probe};
+pub use session::{App, Session, SessionRef, SessionScope};
+pub use stream::{AppStream, StreamEnd};
+pub use version::ManagerVersion;

@@ -1,0 +1,56 @@
+//! How the network is used: certificates, the system's HTTP proxy, time limits. In one place for REST and streams.
+
+use std::time::Duration;
+
+use reqwest::tls::Certificate;
+
+use crate::endpoint::Endpoint;
+use crate::error::Error;
+
+/// How long a connection may take to be made, TLS included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How a cluster is reached over the network.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Network {
+    /// PEM certificates of further authorities, beside the system's own trust store.
+    pub extra_ca_pem: Option<Vec<u8>>,
+    /// Accept any certificate. The user must have asked for it and must see it.
+    pub accept_invalid_certificates: bool,
+    /// `User-Agent` of every request; empty means this crate's name and version.
+    pub user_agent: String,
+}
+
+impl Network {
+    /// The one HTTP client of an endpoint, HTTP/1.1 only because WebSocket upgrades need it.
+    ///
+    /// It keeps no cookies and follows no redirect: both are decided where credentials are known.
+    pub(crate) fn http(&self, endpoint: &Endpoint) -> Result<reqwest::Client, Error> {
+        let user_agent = if self.user_agent.is_empty() {
+            concat!("backend-ai-rs/", env!("CARGO_PKG_VERSION"))
+        } else {
+            &self.user_agent
+        };
+        let mut builder = reqwest::Client::builder()
+            .http1_only()
+            .user_agent(user_agent)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_nodelay(true)
+            .redirect(reqwest::redirect::Policy::none());
+        if endpoint.is_loopback() {
+            builder = builder.no_proxy();
+        }
+        if self.accept_invalid_certificates {
+            builder = builder.tls_danger_accept_invalid_certs(true);
+        }
+        if let Some(pem) = &self.extra_ca_pem {
+            let bad = |e: reqwest::Error| Error::BadCertificate(crate::transport::root_cause(&e));
+            let certificates = Certificate::from_pem_bundle(pem).map_err(bad)?;
+            if certificates.is_empty() {
+                return Err(Error::BadCertificate("no PEM certificate in it".to_owned()));
+            }
+            builder = builder.tls_certs_merge(certificates);
+        }
+        builder.build().map_err(|e| Error::Tls { what: crate::transport::root_cause(&e) })
+    }
+}
