@@ -1,0 +1,187 @@
+/** One local port: where to connect to, with what key, by which command, and how it is doing. */
+import { Alert, App, Button, Modal } from "antd";
+import { useTranslation } from "react-i18next";
+import { asFailure, type UrlKind } from "../backend/backend";
+import { useBackend } from "../backend/context";
+import type { Connection } from "../bindings/Connection";
+import { CopyButton } from "../components/copy";
+import { FailureAlert } from "../components/failure-alert";
+import { appName } from "../lib/apps";
+import { failureLine } from "../lib/failures";
+import { formatClock } from "../lib/format";
+import { useConnections } from "../state/live";
+import { useScreen } from "../state/screen";
+import { CommandLine } from "./command-line";
+import { KeySection } from "./key-section";
+import { Bytes, StateLine } from "./live-state";
+import { StopButton } from "./stop-button";
+import { portReasonText } from "./words";
+
+export function ConnectionDialog() {
+  const { t } = useTranslation();
+  const { connection: asked, openConnection } = useScreen();
+  const live = useConnections().find((c) => c.id === asked?.id);
+  // A tunnel that vanished stays readable, as stopped.
+  const connection = live ?? (asked === null ? null : { ...asked, state: "stopped" as const });
+  const close = () => openConnection(null);
+  return (
+    <Modal
+      open={asked !== null}
+      onCancel={close}
+      title={
+        connection === null
+          ? null
+          : t("connection.title", { app: appName(connection.app), name: connection.sessionName })
+      }
+      width={720}
+      className="connection-modal"
+      centered
+      destroyOnHidden
+      data-testid="connection-dialog"
+      footer={
+        connection === null ? null : (
+          <div className="connection-footer">
+            {live === undefined ? null : (
+              <StopButton connection={live} testId="connection-stop" onStopped={close} />
+            )}
+            <span className="spacer" />
+            <Button onClick={close}>{t("common.close")}</Button>
+          </div>
+        )
+      }
+    >
+      {connection === null ? null : <Body connection={connection} />}
+    </Modal>
+  );
+}
+
+function Body({ connection }: { connection: Connection }) {
+  const { t, i18n } = useTranslation();
+  const { askSignIn } = useScreen();
+  return (
+    <div className="connection" data-connection={connection.id}>
+      <div className="connection-live">
+        <StateLine connection={connection} testId="connection-state" />
+        <span className="spacer" />
+        <Bytes connection={connection} testIds />
+      </div>
+      {connection.state === "signInNeeded" ? (
+        <Alert
+          type="warning"
+          showIcon
+          title={t("connection.signInNeeded")}
+          action={
+            <Button
+              size="small"
+              type="primary"
+              onClick={() => askSignIn(true)}
+              data-testid="connection-sign-in-again"
+            >
+              {t("signInAgain.action")}
+            </Button>
+          }
+        />
+      ) : null}
+      {connection.incident === null ? null : (
+        <FailureAlert
+          type="warning"
+          failure={connection.incident.error}
+          lead={`${formatClock(connection.incident.at, i18n.language)} ·`}
+          testId="connection-incident"
+        />
+      )}
+      <dl className="endpoint">
+        {connection.user === null ? null : (
+          <Value name="user" label={t("connection.user")} value={connection.user} />
+        )}
+        <Value name="host" label={t("connection.host")} value={connection.host} />
+        <Value name="port" label={t("connection.port")} value={String(connection.port)} />
+      </dl>
+      <p
+        className="port-reason quiet"
+        data-testid="connection-port-reason"
+        data-reason={connection.portReason.kind}
+      >
+        {portReasonText(t, connection.portReason)}
+      </p>
+      {connection.app === "sshd" ? <Ssh connection={connection} /> : <p>{t("connection.plain")}</p>}
+    </div>
+  );
+}
+
+function Ssh({ connection }: { connection: Connection }) {
+  const { t } = useTranslation();
+  return (
+    <>
+      <dl className="urls">
+        {connection.sshUrl === null ? null : (
+          <Url connection={connection} kind="ssh" url={connection.sshUrl} />
+        )}
+        {connection.sftpUrl === null ? null : (
+          <Url connection={connection} kind="sftp" url={connection.sftpUrl} />
+        )}
+      </dl>
+      <KeySection connection={connection} />
+      <section aria-label={t("connection.commands")}>
+        <h3>{t("connection.commands")}</h3>
+        {connection.commands.map((command) => (
+          <CommandLine
+            key={command.kind}
+            name={command.kind}
+            label={t(`connection.command.${command.kind}`)}
+            line={command.line}
+          />
+        ))}
+      </section>
+    </>
+  );
+}
+
+function Value({ name, label, value }: { name: string; label: string; value: string }) {
+  const { t } = useTranslation();
+  return (
+    <div className="value">
+      <dt>{label}</dt>
+      <dd>
+        <span className="mono" data-testid={`connection-${name}`}>
+          {value}
+        </span>
+        <CopyButton text={value} label={t("copy.what", { what: label })} testId={`connection-copy-${name}`} />
+      </dd>
+    </div>
+  );
+}
+
+function Url({ connection, kind, url }: { connection: Connection; kind: UrlKind; url: string }) {
+  const { t } = useTranslation();
+  const { message } = App.useApp();
+  const backend = useBackend();
+  const label = t(`connection.url.${kind}`);
+  return (
+    <div className="url">
+      <dt>{label}</dt>
+      <dd>
+        <a
+          href={url}
+          className="mono"
+          title={t("connection.openUrl")}
+          data-testid={`connection-${kind}-url`}
+          onClick={(event) => {
+            // The shell opens it; the webview must not navigate.
+            event.preventDefault();
+            backend.openConnectionUrl(connection.id, kind).catch((reason: unknown) => {
+              void message.error(failureLine(t, asFailure(reason)));
+            });
+          }}
+        >
+          {url}
+        </a>
+        <CopyButton
+          text={url}
+          label={t("copy.what", { what: label })}
+          testId={`connection-copy-${kind}-url`}
+        />
+      </dd>
+    </div>
+  );
+}

@@ -1,0 +1,137 @@
+/** The open ports with live figures. */
+import { Button, Empty, Table, type TableColumnsType, Tooltip } from "antd";
+import { useMemo } from "react";
+import { useTranslation } from "react-i18next";
+import type { Connection } from "../bindings/Connection";
+import { AppIcon } from "../components/app-icon";
+import { CopyButton } from "../components/copy";
+import { RelativeTime } from "../components/relative-time";
+import { appName } from "../lib/apps";
+import { describeFailure } from "../lib/failures";
+import { useConnections } from "../state/live";
+import { useScreen } from "../state/screen";
+import { Bytes, StateLine } from "./live-state";
+import { StopButton } from "./stop-button";
+import { portReasonText } from "./words";
+
+export function ConnectionsPage() {
+  const { t } = useTranslation();
+  const { openConnection, goTo } = useScreen();
+  const connections = useConnections();
+
+  const columns = useMemo<TableColumnsType<Connection>>(
+    () => [
+      {
+        key: "session",
+        title: t("connections.columns.session"),
+        render: (_, c) => (
+          <span className="name-cell">
+            <Tooltip title={appName(c.app)}>
+              <span className="app-mark">
+                <AppIcon name={c.app} size={17} />
+              </span>
+            </Tooltip>
+            <Button
+              type="link"
+              size="small"
+              className="name"
+              onClick={() => openConnection(c)}
+              data-testid={`connection-open-${c.sessionName}`}
+            >
+              {c.sessionName}
+            </Button>
+          </span>
+        ),
+      },
+      {
+        key: "port",
+        title: t("connections.columns.port"),
+        width: 150,
+        render: (_, c) => (
+          <Tooltip title={portReasonText(t, c.portReason)}>
+            <span className="mono">
+              {c.host}:{c.port}
+            </span>
+          </Tooltip>
+        ),
+      },
+      {
+        key: "state",
+        title: t("connections.columns.state"),
+        width: 210,
+        render: (_, c) => (
+          <Tooltip title={c.incident === null ? undefined : describeFailure(t, c.incident.error).message}>
+            <span>
+              <StateLine connection={c} />
+            </span>
+          </Tooltip>
+        ),
+      },
+      {
+        key: "traffic",
+        title: t("connections.columns.traffic"),
+        width: 190,
+        render: (_, c) => <Bytes connection={c} />,
+      },
+      {
+        key: "since",
+        title: t("connections.columns.since"),
+        width: 100,
+        render: (_, c) => <RelativeTime at={c.openedAt} />,
+      },
+      {
+        key: "control",
+        title: t("sessions.columns.control"),
+        width: 130,
+        render: (_, c) => {
+          const ssh = c.commands.find((command) => command.kind === "ssh");
+          return (
+            <span className="controls">
+              <StopButton connection={c} size="small" testId={`connection-row-stop-${c.sessionName}`} />
+              {ssh === undefined ? null : (
+                <CopyButton
+                  text={ssh.line}
+                  label={t("copy.what", { what: t("connection.command.ssh") })}
+                  testId={`connection-row-copy-${c.sessionName}`}
+                />
+              )}
+            </span>
+          );
+        },
+      },
+    ],
+    [t, openConnection],
+  );
+
+  if (connections.length === 0) {
+    return (
+      <div className="state" data-testid="connections-empty">
+        <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t("connections.none")}>
+          <Button onClick={() => goTo("sessions")}>{t("connections.toSessions")}</Button>
+        </Empty>
+      </div>
+    );
+  }
+  return (
+    <div className="table-fill connections">
+      <h1 className="visually-hidden">{t("nav.connections")}</h1>
+      <Table<Connection>
+        size="small"
+        rowKey="id"
+        sticky
+        columns={columns}
+        dataSource={connections}
+        tableLayout="fixed"
+        pagination={false}
+        data-testid="connections-table"
+        onRow={(c) =>
+          ({
+            "data-testid": `connection-row-${c.sessionName}`,
+            "data-state": c.state,
+            onDoubleClick: () => openConnection(c),
+          }) as object
+        }
+      />
+    </div>
+  );
+}

@@ -1,0 +1,99 @@
+/** The server's address, with the clusters used before. */
+import { AutoComplete, Button, Input, type InputRef } from "antd";
+import { X } from "lucide-react";
+import type { Ref } from "react";
+import { useTranslation } from "react-i18next";
+import type { Profile } from "../bindings/Profile";
+
+export function AddressField({
+  id,
+  ref,
+  value,
+  profiles,
+  invalid,
+  disabled,
+  onChange,
+  onPick,
+  onForget,
+  onLeave,
+}: {
+  id: string;
+  ref: Ref<InputRef>;
+  value: string;
+  profiles: readonly Profile[];
+  invalid: boolean;
+  disabled: boolean;
+  onChange: (address: string) => void;
+  onPick: (profile: Profile) => void;
+  onForget: (profile: Profile) => void;
+  onLeave: () => void;
+}) {
+  const { t } = useTranslation();
+  const options = profiles.map((profile) => ({
+    value: profile.id,
+    label: (
+      <span className="profile-option">
+        <span className="profile-text">
+          <span>{profile.address}</span>
+          <span className="quiet">{profile.user}</span>
+        </span>
+        <Button
+          type="text"
+          size="small"
+          icon={<X size={14} />}
+          aria-label={t("signIn.forget", { address: profile.address })}
+          onMouseDown={(event) => event.preventDefault()}
+          onClick={(event) => {
+            event.stopPropagation();
+            onForget(profile);
+          }}
+        />
+      </span>
+    ),
+  }));
+  const matches = (text: string, profile: Profile | undefined) =>
+    profile !== undefined && `${profile.address} ${profile.user}`.toLowerCase().includes(text.toLowerCase());
+  const exact = profiles.some((p) => p.address === value);
+
+  return (
+    <AutoComplete
+      className="wide"
+      value={value}
+      options={options}
+      disabled={disabled}
+      showSearch={{
+        // With an address chosen, the list shows all of them again, to choose another.
+        filterOption: (text, option) =>
+          exact ||
+          matches(
+            text,
+            profiles.find((p) => p.id === option?.value),
+          ),
+      }}
+      onChange={(next) => {
+        // Picking an option reports its id first; `onSelect` has the profile.
+        if (!profiles.some((p) => p.id === next)) onChange(next);
+      }}
+      onSelect={(picked) => {
+        const profile = profiles.find((p) => p.id === picked);
+        if (profile !== undefined) onPick(profile);
+      }}
+      onBlur={onLeave}
+    >
+      <Input
+        ref={ref}
+        id={id}
+        name="address"
+        placeholder="https://"
+        inputMode="url"
+        autoComplete="off"
+        autoCapitalize="off"
+        spellCheck={false}
+        status={invalid ? "error" : ""}
+        aria-describedby={`${id}-note`}
+        aria-invalid={invalid}
+        data-testid="signin-address"
+      />
+    </AutoComplete>
+  );
+}
