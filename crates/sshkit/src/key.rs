@@ -5,6 +5,7 @@
 //! to be an error page, a tar, or half a file, so every kind of "not a key" has a name of its own.
 //! Key material lives only in buffers that are wiped when dropped, and never appears in errors.
 
+mod openssh;
 mod parse;
 mod pem;
 

@@ -3,7 +3,7 @@
 use pkcs8::der::{Decode as _, asn1::OctetStringRef};
 use pkcs8::{EncryptedPrivateKeyInfo, ObjectIdentifier, PrivateKeyInfo};
 use rsa::BigUint;
-use rsa::pkcs1::DecodeRsaPrivateKey as _;
+use rsa::traits::PrivateKeyParts as _;
 use ssh_key::PrivateKey;
 use ssh_key::private::{EcdsaKeypair, Ed25519Keypair, KeypairData, RsaKeypair};
 
@@ -15,6 +15,10 @@ const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
+
+const UNREADABLE: &str = "its content cannot be read";
+const NOT_FITTING: &str = "its numbers do not fit together";
+const OTHER_PUBLIC: &str = "its public half belongs to another key";
 
 /// A private key and how it was written down.
 pub(crate) struct Parsed {
@@ -62,34 +66,31 @@ fn damaged(format: KeyFormat, reason: &str) -> KeyError {
 
 fn openssh(bytes: &[u8], passphrase: Option<&str>) -> Result<PrivateKey, KeyError> {
     const FORMAT: KeyFormat = KeyFormat::OpenSsh;
-    let key = PrivateKey::from_bytes(bytes).map_err(|e| match e {
-        ssh_key::Error::AlgorithmUnsupported { algorithm } => {
-            KeyError::Unsupported { kind: algorithm.to_string() }
-        }
-        ssh_key::Error::AlgorithmUnknown => KeyError::Unsupported { kind: "unknown".into() },
-        _ => damaged(FORMAT, "its content cannot be read"),
-    })?;
-    let key = match (key.is_encrypted(), passphrase) {
-        (true, None) => return Ok(key),
-        (true, Some(passphrase)) => key.decrypt(passphrase).map_err(|_| KeyError::WrongPassphrase)?,
-        (false, _) => key,
-    };
+    let key = super::openssh::decode(bytes, passphrase)?;
+    if key.is_encrypted() {
+        return Ok(key);
+    }
     // Nothing in this format ties the halves together, so a flipped bit would pass unseen.
     match key.key_data() {
         KeypairData::Rsa(pair) => {
-            let number = |n: &ssh_key::Mpint| n.as_positive_bytes().map(BigUint::from_bytes_be);
-            let parts = (|| {
-                let primes = vec![number(&pair.private.p)?, number(&pair.private.q)?];
-                Some((number(&pair.public.n)?, number(&pair.public.e)?, number(&pair.private.d)?, primes))
-            })();
-            let (n, e, d, primes) = parts.ok_or_else(|| damaged(FORMAT, "one of its numbers is negative"))?;
-            rsa::RsaPrivateKey::from_components(n, e, d, primes)
-                .map_err(|_| damaged(FORMAT, "its numbers do not fit together"))?;
+            let number = |n: &ssh_key::Mpint| {
+                n.as_positive_bytes().map(BigUint::from_bytes_be).ok_or_else(|| damaged(FORMAT, NOT_FITTING))
+            };
+            let key = rsa::RsaPrivateKey::from_components(
+                number(&pair.public.n)?,
+                number(&pair.public.e)?,
+                number(&pair.private.d)?,
+                vec![number(&pair.private.p)?, number(&pair.private.q)?],
+            );
+            let key = key.map_err(|_| damaged(FORMAT, NOT_FITTING))?;
+            if key.crt_coefficient() != Some(number(&pair.private.iqmp)?) {
+                return Err(damaged(FORMAT, NOT_FITTING));
+            }
         }
         KeypairData::Ecdsa(pair) => {
             let again = ecdsa(pair.private_key_bytes(), curve_oid(pair.curve()), FORMAT)?;
             if again.public_key_bytes() != pair.public_key_bytes() {
-                return Err(damaged(FORMAT, "its public half belongs to another key"));
+                return Err(damaged(FORMAT, OTHER_PUBLIC));
             }
         }
         KeypairData::Ed25519(_) => {} // The decoder compares the halves.
@@ -101,31 +102,38 @@ fn openssh(bytes: &[u8], passphrase: Option<&str>) -> Result<PrivateKey, KeyErro
     let claimed = key.public_key().key_data();
     let real = ssh_key::public::KeyData::try_from(key.key_data());
     if real.as_ref() != Ok(claimed) {
-        return Err(damaged(FORMAT, "its public half belongs to another key"));
+        return Err(damaged(FORMAT, OTHER_PUBLIC));
     }
     Ok(key)
 }
 
 fn rsa_pkcs1(der: &[u8], format: KeyFormat) -> Result<PrivateKey, KeyError> {
-    let key = rsa::RsaPrivateKey::from_pkcs1_der(der).map_err(|e| {
-        // The parser reports numbers that contradict each other as a malformed key.
-        damaged(
-            format,
-            if matches!(e, rsa::pkcs1::Error::Crypto) {
-                "its numbers do not fit together"
-            } else {
-                "its content cannot be read"
-            },
-        )
-    })?;
-    let pair =
-        RsaKeypair::try_from(&key).map_err(|_| damaged(format, "it does not have exactly two primes"))?;
+    let written = rsa::pkcs1::RsaPrivateKey::from_der(der).map_err(|_| damaged(format, UNREADABLE))?;
+    if written.other_prime_infos.is_some() {
+        return Err(KeyError::Unsupported { kind: "RSA with more than two primes".into() });
+    }
+    let number = |n: rsa::pkcs1::UintRef<'_>| BigUint::from_bytes_be(n.as_bytes());
+    let key = rsa::RsaPrivateKey::from_components(
+        number(written.modulus),
+        number(written.public_exponent),
+        number(written.private_exponent),
+        vec![number(written.prime1), number(written.prime2)],
+    );
+    let key = key.map_err(|_| damaged(format, NOT_FITTING))?;
+    // Derived numbers, but OpenSSH calculates with them as they are.
+    let fits = key.dp() == Some(&number(written.exponent1))
+        && key.dq() == Some(&number(written.exponent2))
+        && key.crt_coefficient() == Some(number(written.coefficient));
+    if !fits {
+        return Err(damaged(format, NOT_FITTING));
+    }
+    let pair = RsaKeypair::try_from(&key).map_err(|_| damaged(format, NOT_FITTING))?;
     finish(KeypairData::from(pair), format)
 }
 
 fn pkcs8(der: &[u8]) -> Result<PrivateKey, KeyError> {
     const FORMAT: KeyFormat = KeyFormat::Pkcs8Pem;
-    let unreadable = || damaged(FORMAT, "its content cannot be read");
+    let unreadable = || damaged(FORMAT, UNREADABLE);
     let info = PrivateKeyInfo::try_from(der).map_err(|_| unreadable())?;
     match info.algorithm.oid {
         RSA => rsa_pkcs1(info.private_key, FORMAT),
@@ -138,7 +146,7 @@ fn pkcs8(der: &[u8]) -> Result<PrivateKey, KeyError> {
             let seed: &[u8; 32] = seed.as_bytes().try_into().map_err(|_| unreadable())?;
             let pair = Ed25519Keypair::from_seed(seed);
             if info.public_key.is_some_and(|public| public != pair.public.0) {
-                return Err(damaged(FORMAT, "its public half belongs to another key"));
+                return Err(damaged(FORMAT, OTHER_PUBLIC));
             }
             finish(KeypairData::from(pair), FORMAT)
         }
@@ -151,7 +159,7 @@ fn pkcs8_encrypted(der: &[u8], passphrase: Option<&str>) -> Result<PrivateKey, K
     let info = EncryptedPrivateKeyInfo::try_from(der).map_err(|e| match e {
         // Named by an OID that the parser does not know: PBES1 and PKCS#12 schemes.
         _ if passphrase.is_none() => KeyError::Encrypted { format: FORMAT },
-        _ => damaged(FORMAT, "its content cannot be read"),
+        _ => damaged(FORMAT, UNREADABLE),
     })?;
     let passphrase = passphrase.ok_or(KeyError::Encrypted { format: FORMAT })?;
     let document = info.decrypt(passphrase).map_err(|e| match e {
@@ -165,13 +173,13 @@ fn pkcs8_encrypted(der: &[u8], passphrase: Option<&str>) -> Result<PrivateKey, K
 
 /// An elliptic-curve key; `curve` is known from outside within PKCS#8, and written inside otherwise.
 fn sec1(der: &[u8], curve: Option<ObjectIdentifier>, format: KeyFormat) -> Result<PrivateKey, KeyError> {
-    let ec = sec1::EcPrivateKey::try_from(der).map_err(|_| damaged(format, "its content cannot be read"))?;
+    let ec = sec1::EcPrivateKey::try_from(der).map_err(|_| damaged(format, UNREADABLE))?;
     let curve = curve
         .or_else(|| ec.parameters.and_then(|p| p.named_curve()))
         .ok_or_else(|| damaged(format, "it does not name its curve"))?;
     let pair = ecdsa(ec.private_key, curve, format)?;
     if ec.public_key.is_some_and(|public| public != pair.public_key_bytes()) {
-        return Err(damaged(format, "its public half belongs to another key"));
+        return Err(damaged(format, OTHER_PUBLIC));
     }
     finish(KeypairData::from(pair), format)
 }
@@ -201,5 +209,5 @@ fn curve_oid(curve: ssh_key::EcdsaCurve) -> ObjectIdentifier {
 }
 
 fn finish(data: KeypairData, format: KeyFormat) -> Result<PrivateKey, KeyError> {
-    PrivateKey::new(data, "").map_err(|_| damaged(format, "its content cannot be read"))
+    PrivateKey::new(data, "").map_err(|_| damaged(format, UNREADABLE))
 }
