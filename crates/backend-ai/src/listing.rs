@@ -31,6 +31,13 @@ const ALL: &str =
 /// Keeps statuses that later lines add.
 const LIVE_FILTER: &str = "status != \"TERMINATED\" & status != \"CANCELLED\"";
 
+fn max_pages(scope: SessionScope) -> usize {
+    match scope {
+        SessionScope::Recent => 1,
+        SessionScope::Live | SessionScope::All => MAX_PAGES,
+    }
+}
+
 /// First line with the REST search that needs no GraphQL.
 const SEARCH_SINCE: ManagerVersion = ManagerVersion::new(26, 4, 0);
 
@@ -38,6 +45,13 @@ const SEARCH_SINCE: ManagerVersion = ManagerVersion::new(26, 4, 0);
 #[derive(Default)]
 pub(crate) struct Dialect {
     form: AtomicU8,
+}
+
+impl Dialect {
+    /// Begins with the best form again: the server may have been upgraded, or have had a bad moment.
+    pub(crate) fn forget(&self) {
+        self.form.store(0, Ordering::Relaxed);
+    }
 }
 
 /// Forms of the list query: how ended sessions are left out, and which fields are asked for.
@@ -81,8 +95,8 @@ impl Client {
         let (status, filter) = match (scope, filter) {
             (SessionScope::Live, true) => (None, Some(LIVE_FILTER)),
             (SessionScope::Live, false) => (Some(LIVE), None),
-            (SessionScope::All, true) => (None, None),
-            (SessionScope::All, false) => (Some(ALL), None),
+            (SessionScope::Recent | SessionScope::All, true) => (None, None),
+            (SessionScope::Recent | SessionScope::All, false) => (Some(ALL), None),
         };
         let (parameter, argument) = match filter {
             Some(_) => (", $filter:String", ", filter:$filter"),
@@ -96,7 +110,7 @@ impl Client {
         let access_key =
             self.login().map_err(|error| QueryError::Call(error.into()))?.identity.access_key.clone();
         let mut sessions: Vec<Session> = Vec::new();
-        for page in 0..MAX_PAGES {
+        for page in 0..max_pages(scope) {
             let mut variables = json!({"limit": PAGE, "offset": page * PAGE, "ak": access_key});
             match filter {
                 Some(filter) => variables["filter"] = json!(filter),
@@ -132,7 +146,7 @@ impl Client {
     /// It names no apps and no image.
     async fn search(&self, scope: SessionScope) -> Result<Vec<Session>, Error> {
         let mut sessions = Vec::new();
-        for page in 0..MAX_PAGES {
+        for page in 0..max_pages(scope) {
             let call =
                 Call::post("/v2/sessions/my/search").json(json!({"limit": PAGE, "offset": page * PAGE}));
             let answer = self.call_json(&call).await.map_err(|failure| failure.into_error(self.mode()))?;

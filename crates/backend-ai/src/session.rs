@@ -21,7 +21,9 @@ pub struct SessionRef {
 pub enum SessionScope {
     /// Everything that has not ended.
     Live,
-    /// Ended ones too.
+    /// The newest hundred of all, in one call: what a screen shows of ended ones.
+    Recent,
+    /// Ended ones too, however many.
     All,
 }
 

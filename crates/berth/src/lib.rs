@@ -1,1 +1,48 @@
-//! The product: profiles, credentials, settings, connections, events. What the hosts call.
+//! Berth, the product: profiles, credentials, settings, connections, events.
+//!
+//! The desktop app and the program `berth` are thin hosts of [`Berth`]: they show what it answers and
+//! what its events say. It plugs a cluster (`backend-ai`) into local ports (`tunnel`) and into the SSH
+//! programs of this computer (`sshkit`), none of which know each other.
+
+mod berth;
+mod clock;
+mod cluster;
+mod connections;
+mod connector;
+mod error;
+mod json_file;
+pub mod log;
+mod model;
+mod paths;
+mod ports;
+mod profiles;
+mod secrets;
+mod settings;
+
+pub use sshkit::private_file::Overwrite;
+
+pub use crate::berth::{Berth, DemoAccess, Options};
+pub use crate::connections::{Connections, SSHD};
+pub use crate::model::*;
+pub use crate::paths::Paths;
+pub use crate::secrets::SecretsChoice;
+
+#[cfg(test)]
+mod bindings {
+    //! Writes the TypeScript twins of [`crate::model`] into the UI: `cargo test -p berth bindings`.
+
+    use ts_rs::{Config, TS};
+
+    /// A type that is reached from here is written, too.
+    #[test]
+    fn bindings_are_written() {
+        let config =
+            Config::new().with_out_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../ui/src/bindings"));
+        crate::Startup::export_all(&config).unwrap();
+        crate::Event::export_all(&config).unwrap();
+        crate::About::export_all(&config).unwrap();
+        crate::SignInRequest::export_all(&config).unwrap();
+        crate::SignInOutcome::export_all(&config).unwrap();
+        crate::SavedKey::export_all(&config).unwrap();
+    }
+}
