@@ -1,1 +1,89 @@
-//! shell
+//! The desktop shell: a window, commands, and the way in and out. No rule of the product lives here.
+
+mod arguments;
+mod commands;
+mod demo;
+mod save_key;
+mod shell;
+mod window;
+
+use std::process::ExitCode;
+
+use berth::{Berth, Options, Paths, SecretsChoice};
+use tauri::{Manager, RunEvent};
+
+use crate::arguments::Arguments;
+use crate::shell::Shell;
+
+/// Runs the app until its window is closed, it is told to quit, or it cannot start.
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::parse(std::env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(usage) => return shell::refuse(&usage),
+    };
+    let (shell, _log) = match open(arguments) {
+        Ok(opened) => opened,
+        Err(e) => return shell::refuse(&format!("{}\n{}", e.message, e.hint)),
+    };
+    let mut builder = tauri::Builder::default();
+    if std::env::var_os("BERTH_NO_SINGLE_INSTANCE").is_none() {
+        builder = builder.plugin(tauri_plugin_single_instance::init(|app, _, _| window::show(app)));
+    }
+    let app = builder
+        .plugin(tauri_plugin_clipboard_manager::init())
+        .plugin(tauri_plugin_dialog::init())
+        .plugin(tauri_plugin_opener::init())
+        .plugin(tauri_plugin_window_state::Builder::default().build())
+        .manage(shell)
+        .invoke_handler(tauri::generate_handler![
+            commands::startup,
+            commands::probe_server,
+            commands::sign_in,
+            commands::sign_in_demo,
+            commands::sign_out,
+            commands::forget_profile,
+            commands::refresh_sessions,
+            commands::session_apps,
+            commands::connect,
+            commands::disconnect,
+            commands::connections,
+            commands::save_ssh_key,
+            commands::open_connection_url,
+            commands::update_settings,
+            commands::about,
+            commands::copy_text,
+        ])
+        .setup(|app| {
+            let handle = app.handle().clone();
+            shell::forward_events(&handle);
+            shell::quit_on_signals(&handle);
+            shell::sign_in_at_start(&handle);
+            window::open(&handle)?;
+            Ok(())
+        })
+        .build(tauri::generate_context!());
+    match app {
+        Ok(app) => {
+            app.run(|app, event| {
+                if let RunEvent::Exit = event {
+                    tauri::async_runtime::block_on(app.state::<Shell>().shut_down());
+                }
+            });
+            ExitCode::SUCCESS
+        }
+        Err(e) => shell::refuse(&format!("The window could not be opened: {e}")),
+    }
+}
+
+fn open(arguments: Arguments) -> Result<(Shell, impl Drop), berth::Error> {
+    let paths = Paths::of_this_user()?;
+    let log = berth::log::start(&paths)?;
+    let build = concat!(env!("BERTH_REVISION"), " ", env!("BERTH_PROFILE")).to_owned();
+    let berth = Berth::start(Options {
+        paths,
+        secrets: SecretsChoice::from_environment(),
+        demo_available: cfg!(feature = "demo"),
+        build,
+    })?;
+    Ok((Shell::new(berth, arguments), log))
+}
