@@ -1,5 +1,6 @@
 //! Keys as real programs write them, and everything that is mistaken for one.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests, which fail by it")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! PuTTY's own `puttygen` must take what we write, and find the same key in it.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests, which fail by it")]
 
 mod support;
 
