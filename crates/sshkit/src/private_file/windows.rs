@@ -25,6 +25,10 @@ pub(super) fn is_own(_found: &Metadata) -> bool {
 }
 
 pub(super) fn make_dir_private(path: &Path, _found: &Metadata) -> io::Result<()> {
+    // Checked first: setting the list anew would open the folder to the heirs of its parent for an instant.
+    if is_private(path)? {
+        return Ok(());
+    }
     // What is created inside later inherits the owner's entry and nothing else.
     restrict(path, "(OI)(CI)F")
 }
