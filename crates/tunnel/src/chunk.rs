@@ -113,3 +113,67 @@ impl Chunk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn sockets() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (near, listener.accept().await.unwrap().0)
+    }
+
+    /// Reads so many bytes, handing each read over.
+    async fn read(chunk: &mut Chunk, local: &mut TcpStream, mut bytes: usize) {
+        while bytes > 0 {
+            bytes -= poll_fn(|cx| chunk.poll_read(local, cx)).await.unwrap();
+            chunk.discard();
+        }
+    }
+
+    /// Polls once more, and finds nothing to read.
+    async fn starve(chunk: &mut Chunk, local: &mut TcpStream) {
+        poll_fn(|cx| {
+            assert!(chunk.poll_read(local, cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn it_grows_under_load_and_goes_when_idle() {
+        const LOAD: usize = 8 * 1024 * 1024;
+        let (mut near, mut far) = sockets().await;
+        let start = Instant::now();
+        let mut chunk = Chunk::new(Vec::new(), 0, start);
+        starve(&mut chunk, &mut near).await;
+        assert_eq!((chunk.bytes.capacity(), chunk.next_measure()), (0, None));
+
+        let sending = tokio::spawn(async move {
+            far.write_all(&vec![1; LOAD]).await.unwrap();
+            far
+        });
+        read(&mut chunk, &mut near, LOAD).await;
+        assert_eq!(chunk.size, LARGEST_CHUNK);
+        let mut far = sending.await.unwrap();
+        starve(&mut chunk, &mut near).await;
+        assert!(chunk.bytes.capacity() >= CHUNK, "kept for the next read of a transfer");
+
+        let due = chunk.next_measure().unwrap();
+        chunk.measure(due);
+        chunk.measure(due + MEASURE);
+        assert_eq!((chunk.size, chunk.bytes.capacity(), chunk.next_measure()), (CHUNK, 0, None));
+
+        far.write_all(b"x").await.unwrap();
+        read(&mut chunk, &mut near, 1).await;
+        assert!(chunk.bytes.capacity() < 2 * CHUNK);
+        starve(&mut chunk, &mut near).await;
+        assert_eq!(chunk.bytes.capacity(), 0);
+    }
+}

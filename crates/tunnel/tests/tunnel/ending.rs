@@ -50,17 +50,40 @@ async fn a_lost_upstream_is_explained_after_its_last_bytes() {
 }
 
 #[tokio::test]
-async fn a_far_end_that_stops_taking_bytes_is_lost() {
+async fn what_is_sent_to_a_closed_far_end_does_not_keep_the_connection() {
     let (tunnel, mut control) = tunnel([], Options::default());
     let mut ends = tunnel.ends();
     let mut local = connect(&tunnel).await;
-    let far = control.far().await;
-    drop(far);
+    drop(control.far().await);
     expect_end(&mut local).await;
-    // What the program still sends goes nowhere, and does not keep the connection.
     local.write_all(&[0; 100_000]).await.unwrap();
     local.shutdown().await.unwrap();
     assert_eq!(next(&mut ends).await.reason, EndReason::RemoteClosed);
+}
+
+#[tokio::test]
+async fn a_far_end_that_takes_no_more_may_still_say_why() {
+    let (tunnel, mut control) = tunnel([], Options::default());
+    let mut ends = tunnel.ends();
+    for says_why in [true, false] {
+        let mut local = connect(&tunnel).await;
+        let mut far = control.far().await;
+        far.deafen();
+        local.write_all(&[0; 500_000]).await.unwrap();
+        far.send(b"last words").await;
+        expect(&mut local, b"last words").await;
+        if says_why {
+            drop(far);
+            expect_end(&mut local).await;
+            drop(local);
+            assert_eq!(next(&mut ends).await.reason, EndReason::RemoteClosed);
+        } else {
+            pass(seconds(11)).await;
+            expect_gone(&mut local).await;
+            let gone = refusal("session-gone", Retry::No);
+            assert_eq!(next(&mut ends).await.reason, EndReason::UpstreamFailed(gone));
+        }
+    }
 }
 
 #[tokio::test]

@@ -3,8 +3,11 @@
 use std::io;
 
 use crate::support::{PIPE, connect, expect, expect_end, fake, next, pass, seconds, start, traffic, tunnel};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, copy_bidirectional, split};
+use tokio::io::{
+    AsyncReadExt, AsyncWriteExt, BufReader, BufStream, DuplexStream, copy_bidirectional, duplex, split,
+};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tunnel::{Connector, EndReason, Options, Refusal, Retry};
 
@@ -82,6 +85,38 @@ async fn slices_of_one_byte() {
         far.expect(&[byte]).await;
         far.send(&[byte]).await;
         expect(&mut local, &[byte]).await;
+    }
+}
+
+/// A connector whose upstreams hold back what is not flushed.
+struct Lazy(mpsc::UnboundedSender<DuplexStream>);
+
+impl Connector for Lazy {
+    type Stream = BufStream<DuplexStream>;
+
+    async fn open(&self) -> Result<Self::Stream, Refusal> {
+        let (near, far) = duplex(PIPE);
+        self.0.send(far).unwrap();
+        Ok(BufStream::with_capacity(PIPE, PIPE, near))
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_held_back_by_an_upstream_that_buffers() {
+    for options in [Options::default(), Options::sshd()] {
+        let (sender, mut fars) = mpsc::unbounded_channel();
+        let tunnel = start(Lazy(sender), options);
+        let mut local = connect(&tunnel).await;
+        local.write_all(b"first").await.unwrap();
+        let mut far = fars.recv().await.unwrap();
+        expect(&mut far, b"first").await;
+        far.write_all(b"SSH-2.0-x").await.unwrap();
+        expect(&mut local, b"SSH-2.0-x").await;
+        local.write_all(b"second").await.unwrap();
+        expect(&mut far, b"second").await;
+        local.shutdown().await.unwrap();
+        drop(far);
+        expect_end(&mut local).await;
     }
 }
 
@@ -234,6 +269,21 @@ async fn two_hundred_connections_at_once() {
     for _ in 0..200 {
         assert_eq!(next(&mut ends).await.reason, EndReason::LocalClosed);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn on_several_threads() {
+    let (tunnel, mut control) = tunnel([], Options::default());
+    let mut exchanges = JoinSet::new();
+    for _ in 0..32 {
+        let local = connect(&tunnel).await;
+        let far = control.far().await;
+        exchanges.spawn(exchange(local, far.io, random(1024 * 1024), random(1024 * 1024)));
+    }
+    exchanges.join_all().await;
+    traffic(&tunnel, |traffic| traffic.open == 0).await;
+    assert_eq!(tunnel.traffic().bytes_up, 32 * 1024 * 1024);
+    assert_eq!(tunnel.traffic().bytes_down, 32 * 1024 * 1024);
 }
 
 /// A far end that writes a little and at once takes what is written, for ever: neither direction may keep

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::future::pending;
 use std::io;
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -27,18 +28,25 @@ pub(crate) struct Near {
     /// `None` once it can no longer come.
     fault: Option<oneshot::Receiver<io::Error>>,
     closed: bool,
+    deaf: Arc<AtomicBool>,
 }
 
 /// The far end of an upstream.
 pub(crate) struct Far {
     pub(crate) io: DuplexStream,
     fault: Option<oneshot::Sender<io::Error>>,
+    deaf: Arc<AtomicBool>,
 }
 
 impl Far {
     /// Makes the near end's next read fail, once what was sent before has been read.
     pub(crate) fn fail(&mut self, error: io::Error) {
         self.fault.take().unwrap().send(error).unwrap();
+    }
+
+    /// Makes the near end's next write fail; its reads go on waiting.
+    pub(crate) fn deafen(&self) {
+        self.deaf.store(true, Ordering::SeqCst);
     }
 
     pub(crate) async fn expect(&mut self, bytes: &[u8]) {
@@ -58,8 +66,10 @@ impl Far {
 pub(crate) fn pair() -> (Near, Far) {
     let (near, far) = tokio::io::duplex(PIPE);
     let (sender, fault) = oneshot::channel();
-    let near = Near { io: BufReader::with_capacity(PIPE, near), fault: Some(fault), closed: false };
-    (near, Far { io: far, fault: Some(sender) })
+    let deaf = Arc::new(AtomicBool::new(false));
+    let io = BufReader::with_capacity(PIPE, near);
+    let near = Near { io, fault: Some(fault), closed: false, deaf: Arc::clone(&deaf) };
+    (near, Far { io: far, fault: Some(sender), deaf })
 }
 
 impl AsyncRead for Near {
@@ -99,6 +109,9 @@ impl AsyncBufRead for Near {
 impl AsyncWrite for Near {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         assert!(!self.closed, "written to after its shutdown");
+        if self.deaf.load(Ordering::SeqCst) {
+            return Poll::Ready(Err(io::Error::other("gone")));
+        }
         Pin::new(&mut self.io).poll_write(cx, buf)
     }
 
