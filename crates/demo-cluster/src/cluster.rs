@@ -1,0 +1,410 @@
+//! The state both servers work on: accounts, sessions, logins, and what happens to them.
+
+use std::collections::{HashMap, VecDeque};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::account::Account;
+use crate::container::{Container, ContainerError, ContainerSpec};
+use crate::control::{LoginRefusal, Request};
+use crate::dialect::Dialect;
+use crate::fault::Faults;
+use crate::home::{create_private_dir, write_private};
+use crate::keys::SshKey;
+use crate::problem::Problem;
+use crate::sample;
+use crate::session::{Session, now};
+use crate::streams::Streams;
+
+/// Requests kept for [`Control::requests`](crate::Control::requests).
+const REQUEST_LOG: usize = 10_000;
+/// Anonymous login cookies remembered.
+const ANONYMOUS_COOKIES: usize = 1_000;
+
+/// Who sends a request, once the webserver's cookie or the manager's signature has told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller {
+    /// Index among the accounts.
+    pub(crate) account: usize,
+}
+
+/// Which server a request came through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hop {
+    Webserver,
+    Manager,
+}
+
+/// How the session part of a path is understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lookup {
+    /// As the dialect does it for REST calls.
+    Rest,
+    /// As the dialect does it under `/stream`.
+    Stream,
+    /// Like `Rest`, and ended sessions count too.
+    WithEnded,
+}
+
+/// Something that happened to a session (protocol.md 3.4).
+#[derive(Debug, Clone)]
+pub(crate) struct Event {
+    pub(crate) name: &'static str,
+    pub(crate) session_id: Uuid,
+    pub(crate) session_name: String,
+    pub(crate) owner: usize,
+    pub(crate) reason: String,
+}
+
+/// What the cluster was started with.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) dialect: Dialect,
+    pub(crate) federation_router: bool,
+    pub(crate) unauthenticated_limit: Option<usize>,
+    /// Time a created session takes from PENDING to RUNNING, and an ending one to TERMINATED.
+    pub(crate) pace: Duration,
+}
+
+/// A login at the webserver.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Login {
+    pub(crate) account: usize,
+}
+
+/// What changes about an account.
+#[derive(Debug, Default)]
+pub(crate) struct UserState {
+    pub(crate) otp: Option<String>,
+    pub(crate) refusal: Option<LoginRefusal>,
+    pub(crate) failures: u32,
+    pub(crate) blocked_until: Option<Instant>,
+    pub(crate) ssh_key: Option<SshKey>,
+    pub(crate) requests: u32,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) sessions: Vec<Session>,
+    pub(crate) logins: HashMap<String, Login>,
+    pub(crate) anonymous: VecDeque<String>,
+    pub(crate) users: Vec<UserState>,
+    pub(crate) requests: VecDeque<Request>,
+    /// Added to this computer's time by the manager, in seconds.
+    pub(crate) clock_shift: i64,
+    pub(crate) request_limit: Option<u32>,
+    pub(crate) refuse_ports: bool,
+}
+
+/// The cluster behind both servers.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    pub(crate) settings: Settings,
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) streams: Streams,
+    pub(crate) faults: Faults,
+    /// Random per start.
+    pub(crate) run: Uuid,
+    folder: PathBuf,
+    state: Mutex<State>,
+}
+
+impl Cluster {
+    /// Lays out the cluster in a folder: sessions of an earlier start there keep their ids.
+    pub(crate) fn create(
+        settings: Settings,
+        accounts: Vec<Account>,
+        folder: &Path,
+    ) -> Result<Arc<Cluster>, ContainerError> {
+        create_private_dir(folder)?;
+        let ids_file = folder.join("sessions.json");
+        let mut ids = read_ids(&ids_file)?;
+        let sessions =
+            sample::sessions(now(), |name| *ids.entry(name.to_owned()).or_insert_with(Uuid::new_v4));
+        let text = serde_json::to_vec_pretty(&ids).map_err(io::Error::other)?;
+        write_private(&ids_file, &text)?;
+
+        let mut users: Vec<UserState> = accounts.iter().map(|_| UserState::default()).collect();
+        for (user, account) in users.iter_mut().zip(&accounts) {
+            if account.email == crate::account::OTP_USER {
+                user.otp = Some(crate::account::OTP_CODE.to_owned());
+            }
+        }
+        let cluster = Arc::new(Cluster {
+            settings,
+            accounts,
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            events: broadcast::channel(256).0,
+            streams: Streams::default(),
+            faults: Faults::default(),
+            run: Uuid::new_v4(),
+            folder: folder.to_owned(),
+            state: Mutex::new(State { sessions, users, ..State::default() }),
+        });
+        let mut state = cluster.state();
+        for index in 0..state.sessions.len() {
+            if state.sessions[index].status == "RUNNING" {
+                let container = cluster.container_for(&state.sessions[index], None)?;
+                state.sessions[index].container = Some(container);
+            }
+        }
+        drop(state);
+        Ok(cluster)
+    }
+
+    /// The state, locked. Never held over an await.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.settings.dialect
+    }
+
+    pub(crate) fn account(&self, caller: Caller) -> &Account {
+        &self.accounts[caller.account]
+    }
+
+    /// Index of the account with an e-mail.
+    pub(crate) fn account_index(&self, email: &str) -> Option<usize> {
+        self.accounts.iter().position(|account| account.email.eq_ignore_ascii_case(email))
+    }
+
+    /// Index of the account with an access key.
+    pub(crate) fn account_by_key(&self, access_key: &str) -> Option<usize> {
+        self.accounts.iter().position(|account| account.access_key == access_key)
+    }
+
+    /// Writes a request into the log.
+    pub(crate) fn log_request(&self, request: Request) {
+        let mut state = self.state();
+        if state.requests.len() == REQUEST_LOG {
+            state.requests.pop_front();
+        }
+        state.requests.push_back(request);
+    }
+
+    /// A fresh cookie value that no login belongs to yet.
+    pub(crate) fn new_anonymous_cookie(&self) -> String {
+        let id = crate::account::random_hex();
+        let mut state = self.state();
+        if state.anonymous.len() == ANONYMOUS_COOKIES {
+            state.anonymous.pop_front();
+        }
+        state.anonymous.push_back(id.clone());
+        id
+    }
+
+    /// Counts a request against the keypair's quota; what is left, or None when it is used up.
+    pub(crate) fn count_request(&self, account: usize) -> Option<(u32, u32)> {
+        let mut state = self.state();
+        let limit = state.request_limit.unwrap_or(30_000);
+        let used = &mut state.users[account].requests;
+        *used = used.saturating_add(1);
+        limit.checked_sub(*used).map(|left| (limit, left))
+    }
+
+    /// Finds a session of the caller by the session part of a path (protocol.md 1.4). Sessions of
+    /// others are not found, not even for administrators (appendix A).
+    pub(crate) fn find(&self, caller: Caller, reference: &str, lookup: Lookup) -> Result<Session, Problem> {
+        let dialect = self.dialect();
+        let state = self.state();
+        let mine = || {
+            state
+                .sessions
+                .iter()
+                .filter(|session| session.owner == caller.account)
+                .filter(|session| lookup == Lookup::WithEnded || session.is_live())
+        };
+        let missing = || Problem::not_found("session");
+        if let Ok(id) = Uuid::parse_str(reference) {
+            if lookup == Lookup::Stream && dialect.streams_by_name_only() {
+                return Err(missing().msg(format!("Session (name={id}) does not exist.")));
+            }
+            let found = mine().find(|session| session.id == id).cloned();
+            return found.ok_or_else(|| {
+                if dialect.foreign_uuid_is_forbidden() { Problem::forbidden() } else { missing() }
+            });
+        }
+        // The newest first: ended sessions may share a name with a live one.
+        let mut exact: Vec<&Session> = mine().filter(|session| session.name == reference).collect();
+        exact.sort_by_key(|session| std::cmp::Reverse((session.is_live(), session.created_at)));
+        if !dialect.matches_name_prefix() || lookup == Lookup::WithEnded {
+            return exact.first().map(|session| (*session).clone()).ok_or_else(missing);
+        }
+        let matches: Vec<&Session> = mine()
+            .filter(|session| {
+                session.name.starts_with(reference) || session.id.to_string().starts_with(reference)
+            })
+            .collect();
+        match matches.as_slice() {
+            [] => Err(missing()),
+            [one] => Ok((*one).clone()),
+            several => Err(Problem::new(
+                axum::http::StatusCode::NOT_FOUND,
+                "too-many-sessions-matched",
+                "Too many sessions matched.",
+            )
+            .with(
+                "data",
+                serde_json::json!({"matches": several.iter().map(|session| serde_json::json!({
+                    "id": session.id, "name": session.name, "status": session.status,
+                    "created_at": crate::session::iso(session.created_at),
+                })).collect::<Vec<_>>()}),
+            )),
+        }
+    }
+
+    /// Adds a session in PENDING. The caller has checked that the name is free.
+    pub(crate) fn enqueue(&self, session: Session) {
+        self.announce(&session, "session_enqueued", "");
+        self.state().sessions.push(session);
+    }
+
+    /// Brings a session to RUNNING at once, with a home and keys to be made.
+    pub(crate) fn start(&self, id: Uuid) -> Result<(), ContainerError> {
+        let Some(session) = self.session_by_id(id) else { return Ok(()) };
+        if session.container.is_some() || !session.is_live() || self.stop.is_cancelled() {
+            return Ok(());
+        }
+        let key = self.state().users[session.owner].ssh_key.clone();
+        let container = self.container_for(&session, key)?;
+        if let Some(script) = &session.bootstrap {
+            container.processes.run_bootstrap(&container, script);
+        }
+        let mut state = self.state();
+        if let Some(entry) = state.sessions.iter_mut().find(|entry| entry.id == id && entry.is_live()) {
+            entry.status = "RUNNING".into();
+            entry.status_info = None;
+            entry.status_changed = now();
+            entry.container = Some(container);
+        }
+        drop(state);
+        self.announce(&session, "session_started", "new-container-started");
+        Ok(())
+    }
+
+    /// Moves a session to a status on its way, e.g. PREPARING.
+    pub(crate) fn advance(&self, id: Uuid, status: &str, event: &'static str) {
+        let mut state = self.state();
+        let Some(entry) = state.sessions.iter_mut().find(|entry| entry.id == id && entry.is_live()) else {
+            return;
+        };
+        entry.status = status.to_owned();
+        entry.status_changed = now();
+        let session = entry.clone();
+        drop(state);
+        self.announce(&session, event, "");
+    }
+
+    /// Ends a session at once: its streams, programs and then itself. Its folder goes too.
+    pub(crate) fn terminate(&self, id: Uuid, reason: &str) {
+        let mut state = self.state();
+        let Some(entry) = state.sessions.iter_mut().find(|entry| entry.id == id && entry.is_live()) else {
+            return;
+        };
+        let container = entry.container.take();
+        let ran = container.is_some();
+        entry.status = if ran { "TERMINATED" } else { "CANCELLED" }.into();
+        entry.status_info = Some(reason.to_owned());
+        entry.status_changed = now();
+        entry.terminated_at = Some(now());
+        let session = entry.clone();
+        drop(state);
+        if let Some(container) = container {
+            self.announce(&session, "session_terminating", reason);
+            container.end();
+        }
+        self.announce(&session, if ran { "session_terminated" } else { "session_cancelled" }, reason);
+        if let Err(error) = fs::remove_dir_all(self.folder.join(id.to_string())) {
+            tracing::debug!(session = %session.name, %error, "folder of an ended session stays");
+        }
+    }
+
+    /// A copy of one session.
+    pub(crate) fn session_by_id(&self, id: Uuid) -> Option<Session> {
+        self.state().sessions.iter().find(|session| session.id == id).cloned()
+    }
+
+    /// The newest session of any owner with a name, live ones first.
+    pub(crate) fn session_by_name(&self, name: &str) -> Option<Session> {
+        let state = self.state();
+        let named = state.sessions.iter().filter(|session| session.name == name);
+        named.max_by_key(|session| (session.is_live(), session.created_at)).cloned()
+    }
+
+    /// Makes the keys of all running sessions; stops early with the cluster.
+    pub(crate) fn make_keys(&self) {
+        let containers: Vec<_> =
+            self.state().sessions.iter().filter_map(|session| session.container.clone()).collect();
+        for container in containers {
+            if self.stop.is_cancelled() {
+                return;
+            }
+            if let Err(error) = container.ensure_keys() {
+                tracing::warn!(session = %container.session_name, %error, "no keys");
+            }
+        }
+    }
+
+    /// Ends everything that runs inside sessions.
+    pub(crate) fn end_containers(&self) {
+        let containers: Vec<_> =
+            self.state().sessions.iter().filter_map(|session| session.container.clone()).collect();
+        for container in containers {
+            container.end();
+        }
+    }
+
+    fn announce(&self, session: &Session, name: &'static str, reason: &str) {
+        // Nobody listening is fine.
+        let _ = self.events.send(Event {
+            name,
+            session_id: session.id,
+            session_name: session.name.clone(),
+            owner: session.owner,
+            reason: reason.to_owned(),
+        });
+    }
+
+    fn container_for(
+        &self,
+        session: &Session,
+        key: Option<SshKey>,
+    ) -> Result<Arc<Container>, ContainerError> {
+        let folder = self.folder.join(session.id.to_string());
+        create_private_dir(&folder)?;
+        let spec = ContainerSpec {
+            session_id: session.id,
+            session_name: &session.name,
+            folder: &folder,
+            dialect: self.dialect(),
+            unauthenticated_limit: self.settings.unauthenticated_limit,
+            run: self.run,
+            gone: self.stop.child_token(),
+            account_key: key,
+        };
+        Ok(Arc::new(Container::create(spec)?))
+    }
+}
+
+/// Session ids by name, as an earlier start wrote them.
+fn read_ids(file: &Path) -> Result<std::collections::BTreeMap<String, Uuid>, io::Error> {
+    match fs::read(file) {
+        Ok(text) => serde_json::from_slice(&text).map_err(io::Error::other),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Default::default()),
+        Err(error) => Err(error),
+    }
+}
