@@ -39,6 +39,10 @@ impl Network {
             .redirect(reqwest::redirect::Policy::none());
         if endpoint.is_loopback() {
             builder = builder.no_proxy();
+            if !endpoint.is_tls() {
+                // No TLS can happen, so the system's store need not be read, nor exist.
+                builder = builder.tls_certs_only([]);
+            }
         }
         if self.accept_invalid_certificates {
             builder = builder.tls_danger_accept_invalid_certs(true);
@@ -51,6 +55,12 @@ impl Network {
             }
             builder = builder.tls_certs_merge(certificates);
         }
-        builder.build().map_err(|e| Error::Tls { what: crate::transport::root_cause(&e) })
+        builder.build().map_err(|e| {
+            let what = crate::transport::root_cause(&e);
+            match self.extra_ca_pem {
+                Some(_) => Error::BadCertificate(what),
+                None => Error::Tls { what },
+            }
+        })
     }
 }

@@ -38,6 +38,7 @@ impl Client {
         };
         let identity = login.identity.clone();
         self.set_login(Some(login));
+        self.dialect().forget();
         Ok(identity)
     }
 
@@ -239,7 +240,7 @@ fn classify(data: Option<&Value>) -> SignInError {
         SignInError::EmailNotVerified
     } else if says("no api keypairs found") {
         SignInError::NoKeypair
-    } else if kind == "rejected-by-hook" {
+    } else if kind == "rejected-by-hook" || says("not allowed ip address") {
         SignInError::RefusedByHook(shorten(words))
     } else if kind == "auth-failed" || says("credential") {
         SignInError::WrongCredentials

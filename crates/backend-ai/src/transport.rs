@@ -291,21 +291,23 @@ fn header(value: &str) -> Result<HeaderValue, Error> {
 
 /// What a failed exchange means: certificate trouble is told from a network that does not carry.
 pub(crate) fn broken(error: &reqwest::Error) -> Error {
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let tls = inner.downcast_ref::<rustls::Error>().or_else(|| {
-            inner
-                .downcast_ref::<std::io::Error>()
-                .and_then(|io| io.get_ref())
-                .and_then(|e| e.downcast_ref::<rustls::Error>())
-        });
-        if let Some(tls) = tls {
-            return Error::Tls { what: tls.to_string() };
-        }
-        cause = inner.source();
+    if let Some(tls) = tls_error(error) {
+        return Error::Tls { what: tls.to_string() };
     }
     let what = if error.is_timeout() { "timed out".to_owned() } else { root_cause(error) };
     Error::Unreachable { what }
+}
+
+/// The TLS error inside, which wrappers of the I/O kind hide from `source`.
+fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    if let Some(tls) = error.downcast_ref() {
+        return Some(tls);
+    }
+    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    match inner {
+        Some(inner) => tls_error(inner),
+        None => error.source().and_then(tls_error),
+    }
 }
 
 /// The innermost words of an error: the outer ones only repeat the address.

@@ -212,7 +212,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
     fn written<R>(&mut self, result: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
         self.writer_waits = result.is_pending();
         result.map_err(|error| {
-            if error.kind() == io::ErrorKind::TimedOut || StreamEnd::of(&error).is_some() {
+            if StreamEnd::of(&error).is_some() {
                 return error;
             }
             let end = StreamEnd::Reset(error.to_string());
@@ -251,7 +251,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         let late = deadline.as_mut().poll(cx).is_ready();
         match self.poll_sent(cx) {
             Poll::Pending if late && self.encoder.holds_data() => {
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+                let what = "the last bytes were not taken in time".to_owned();
+                Poll::Ready(Err(StreamEnd::Reset(what).into()))
             }
             Poll::Pending if late => Poll::Ready(Ok(())),
             sent => sent,
@@ -314,3 +315,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Socket<T> {
         this.written(result)
     }
 }
+
+#[cfg(test)]
+mod tests;
