@@ -11,6 +11,8 @@ mod app;
 mod bench;
 #[path = "window/desk.rs"]
 mod desk;
+#[path = "window/keychain.rs"]
+mod keychain;
 #[path = "window/openssh.rs"]
 mod openssh;
 #[path = "window/steps.rs"]

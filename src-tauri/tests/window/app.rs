@@ -24,15 +24,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// One run of the app.
-pub struct App {
+pub(crate) struct App {
     /// WebDriver, for what the methods here do not say.
-    pub client: Client,
+    pub(crate) client: Client,
     _driver: Group,
 }
 
 impl App {
     /// Starts the app on a bench; use [`Bench::open`].
-    pub async fn start(bench: &Bench) -> Result<Self> {
+    pub(crate) async fn start(bench: &Bench) -> Result<Self> {
         let (port, mut driver) = start_driver(bench).await?;
         let mut capabilities = serde_json::Map::new();
         let options = json!({ "application": env!("CARGO_BIN_EXE_berth-desktop") });
@@ -60,7 +60,7 @@ impl App {
     }
 
     /// Waits until a condition holds.
-    pub async fn eventually<F: Future<Output = bool>>(
+    pub(crate) async fn eventually<F: Future<Output = bool>>(
         &self,
         what: &str,
         condition: impl Fn() -> F,
@@ -90,23 +90,23 @@ impl App {
     }
 
     /// Whether an element is on screen now.
-    pub async fn is_visible(&self, id: &str) -> bool {
+    pub(crate) async fn is_visible(&self, id: &str) -> bool {
         self.look(id).await.is_some()
     }
 
     /// Waits for an element.
-    pub async fn find(&self, id: &str) -> Result<Element> {
+    pub(crate) async fn find(&self, id: &str) -> Result<Element> {
         self.eventually(id, async || self.is_visible(id).await).await?;
         self.look(id).await.with_context(|| format!("{id} came and went"))
     }
 
     /// Waits until an element has left the screen.
-    pub async fn gone(&self, id: &str) -> Result<()> {
+    pub(crate) async fn gone(&self, id: &str) -> Result<()> {
         self.eventually(&format!("{id} leaving"), async || !self.is_visible(id).await).await
     }
 
     /// Clicks, as soon as the element can be clicked: dialogs move while they open.
-    pub async fn click(&self, id: &str) -> Result<()> {
+    pub(crate) async fn click(&self, id: &str) -> Result<()> {
         let selector = format!("[data-testid={}]", Value::from(id));
         let center = "const e = [...document.querySelectorAll(arguments[0])].find(e => e.offsetParent !== null); \
                       if (e) e.scrollIntoView({ block: 'center', inline: 'nearest' });";
@@ -121,13 +121,13 @@ impl App {
     }
 
     /// The text of an element, or the value when it is an input.
-    pub async fn text(&self, id: &str) -> Result<String> {
+    pub(crate) async fn text(&self, id: &str) -> Result<String> {
         let element = self.find(id).await?;
         read(&element).await.with_context(|| format!("reading {id}"))
     }
 
     /// Waits until an element's text passes a test, and gives it.
-    pub async fn text_that(&self, id: &str, wanted: impl Fn(&str) -> bool) -> Result<String> {
+    pub(crate) async fn text_that(&self, id: &str, wanted: impl Fn(&str) -> bool) -> Result<String> {
         let found = std::cell::RefCell::new(String::new());
         let result = self
             .eventually(&format!("the wanted text in {id}"), async || {
@@ -144,13 +144,13 @@ impl App {
     }
 
     /// An attribute of an element.
-    pub async fn attribute(&self, id: &str, name: &str) -> Result<String> {
+    pub(crate) async fn attribute(&self, id: &str, name: &str) -> Result<String> {
         let element = self.find(id).await?;
         element.attr(name).await?.with_context(|| format!("{id} has no {name}"))
     }
 
     /// Waits until an attribute has a value.
-    pub async fn attribute_is(&self, id: &str, name: &str, value: &str) -> Result<()> {
+    pub(crate) async fn attribute_is(&self, id: &str, name: &str, value: &str) -> Result<()> {
         self.eventually(&format!("{id} with {name}={value}"), async || match self.look(id).await {
             Some(element) => element.attr(name).await.ok().flatten().as_deref() == Some(value),
             None => false,
@@ -159,7 +159,7 @@ impl App {
     }
 
     /// Replaces what an input holds by typing.
-    pub async fn fill(&self, id: &str, text: &str) -> Result<()> {
+    pub(crate) async fn fill(&self, id: &str, text: &str) -> Result<()> {
         self.click(id).await?;
         let input = self.input(id).await?;
         let all = format!("{}a{}", char::from(Key::Control), char::from(Key::Null));
@@ -175,7 +175,7 @@ impl App {
     }
 
     /// Presses a key in an input.
-    pub async fn press(&self, id: &str, key: Key) -> Result<()> {
+    pub(crate) async fn press(&self, id: &str, key: Key) -> Result<()> {
         Ok(self.input(id).await?.send_keys(&char::from(key).to_string()).await?)
     }
 
@@ -189,12 +189,12 @@ impl App {
     }
 
     /// Runs JavaScript in the page.
-    pub async fn script(&self, source: &str) -> Result<Value> {
+    pub(crate) async fn script(&self, source: &str) -> Result<Value> {
         Ok(self.client.execute(source, Vec::new()).await?)
     }
 
     /// Takes a picture of the window into `target/screens`.
-    pub async fn screenshot(&self, name: &str) -> Result<PathBuf> {
+    pub(crate) async fn screenshot(&self, name: &str) -> Result<PathBuf> {
         let picture = self.client.screenshot().await?;
         let folder = screens();
         fs::create_dir_all(&folder)?;
@@ -212,7 +212,7 @@ impl App {
     }
 
     /// Ends the WebDriver session, which ends the app at once and without asking it.
-    pub async fn end(self) {
+    pub(crate) async fn end(self) {
         let _ = self.client.close().await;
     }
 }

@@ -11,16 +11,16 @@ use crate::app::App;
 use crate::desk::{self, Desk};
 
 /// One test's computer.
-pub struct Bench {
+pub(crate) struct Bench {
     /// The display.
-    pub desk: Desk,
+    pub(crate) desk: Desk,
     home: TempDir,
     variables: Vec<(String, String)>,
 }
 
 impl Bench {
     /// An empty home on a fresh display.
-    pub fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let home = tempfile::Builder::new().prefix("berth window ").tempdir()?;
         for folder in ["data", "runtime", "config", "cache", "share"] {
             fs::DirBuilder::new().mode(0o700).create(home.path().join(folder))?;
@@ -29,27 +29,27 @@ impl Bench {
     }
 
     /// Sets one more environment variable for the apps started from now on.
-    pub fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
     /// The home folder; its path has spaces, as people's have.
-    pub fn home(&self) -> &Path {
+    pub(crate) fn home(&self) -> &Path {
         self.home.path()
     }
 
     /// Where the app keeps everything (`BERTH_DATA_DIR`).
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.home.path().join("data")
     }
 
     /// Starts the app and waits until its first screen is there.
-    pub async fn open(&self) -> Result<App> {
+    pub(crate) async fn open(&self) -> Result<App> {
         App::start(self).await
     }
 
     /// The environment of the app: nothing of the person's who runs the tests but the search path.
-    pub fn environment(&self) -> Vec<(String, String)> {
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
         let at = |name: &str| self.home.path().join(name).to_string_lossy().into_owned();
         let mut variables = vec![
             ("PATH".to_owned(), std::env::var("PATH").unwrap_or_default()),
@@ -61,6 +61,12 @@ impl Bench {
             ("DISPLAY".to_owned(), self.desk.name()),
             ("GDK_BACKEND".to_owned(), "x11".to_owned()),
             ("LANG".to_owned(), "C.UTF-8".to_owned()),
+            // No session bus and no accessibility bus: both would be launched anew for each display, and outlive it.
+            (
+                "DBUS_SESSION_BUS_ADDRESS".to_owned(),
+                format!("unix:path={}", at("runtime/none").replace(' ', "%20")),
+            ),
+            ("NO_AT_BRIDGE".to_owned(), "1".to_owned()),
             ("BERTH_DATA_DIR".to_owned(), at("data")),
             ("BERTH_SECRETS".to_owned(), "memory".to_owned()),
             ("BERTH_NO_SINGLE_INSTANCE".to_owned(), "1".to_owned()),
@@ -70,7 +76,7 @@ impl Bench {
     }
 
     /// Processes of this test's app, its web view and whatever they started, as `pid name`.
-    pub fn processes(&self) -> Vec<(u32, String)> {
+    pub(crate) fn processes(&self) -> Vec<(u32, String)> {
         let mark = format!("BERTH_DATA_DIR={}", self.data().to_string_lossy());
         let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
         entries
@@ -89,7 +95,7 @@ impl Bench {
     }
 
     /// The app's own processes, without the driver that started it.
-    pub fn app_processes(&self) -> Vec<(u32, String)> {
+    pub(crate) fn app_processes(&self) -> Vec<(u32, String)> {
         let mut processes = self.processes();
         processes
             .retain(|(_, name)| !name.starts_with("tauri-driver") && !name.starts_with("WebKitWebDrive"));
@@ -97,7 +103,7 @@ impl Bench {
     }
 
     /// The process id of the running app.
-    pub fn app_process(&self) -> Result<u32> {
+    pub(crate) fn app_process(&self) -> Result<u32> {
         self.app_processes()
             .into_iter()
             .find(|(_, name)| name.starts_with("berth-desktop"))

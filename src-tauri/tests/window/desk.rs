@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 /// A program and everything it started, ended together.
-pub struct Group {
+pub(crate) struct Group {
     leader: Child,
 }
 
 impl Group {
     /// Starts a program as the leader of a process group of its own, silent unless its output was set.
-    pub fn start(command: &mut Command) -> Result<Self> {
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
         std::os::unix::process::CommandExt::process_group(command, 0);
         let leader = command
             .stdin(Stdio::null())
@@ -24,7 +24,7 @@ impl Group {
     }
 
     /// Whether the leader still runs.
-    pub fn runs(&mut self) -> bool {
+    pub(crate) fn runs(&mut self) -> bool {
         matches!(self.leader.try_wait(), Ok(None))
     }
 
@@ -46,7 +46,7 @@ impl Drop for Group {
 }
 
 /// Sends a signal to a process, or with a minus before the number to a group.
-pub fn signal(target: &str, name: &str) {
+pub(crate) fn signal(target: &str, name: &str) {
     let _ = Command::new("sh")
         .args(["-c", &format!("kill -{name} {target}")])
         .stdin(Stdio::null())
@@ -56,7 +56,7 @@ pub fn signal(target: &str, name: &str) {
 }
 
 /// An Xvfb with openbox: without a window manager no dialog gets the focus.
-pub struct Desk {
+pub(crate) struct Desk {
     // Dropped in this order: the manager before its display.
     _manager: Group,
     _server: Group,
@@ -65,7 +65,7 @@ pub struct Desk {
 
 impl Desk {
     /// Starts both on the first free display number.
-    pub fn start() -> Result<Self> {
+    pub(crate) fn start() -> Result<Self> {
         let mut command = Command::new("Xvfb");
         command
             .args(["-displayfd", "1", "-screen", "0", "1280x860x24", "-nolisten", "tcp", "-noreset"])
@@ -89,12 +89,12 @@ impl Desk {
     }
 
     /// The display's number, which no other running test has.
-    pub fn number(&self) -> u16 {
+    pub(crate) fn number(&self) -> u16 {
         self.number
     }
 
     /// The value for `DISPLAY`.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!(":{}", self.number)
     }
 
@@ -144,7 +144,7 @@ impl Desk {
 
     /// Types a path into a native save dialog and confirms it. `Ok(false)` when the dialog stays open, because it
     /// asks something or refuses the path.
-    pub async fn try_save_as(&self, title: &str, path: &Path) -> Result<bool> {
+    pub(crate) async fn try_save_as(&self, title: &str, path: &Path) -> Result<bool> {
         let id = self.window(title).await?;
         self.xdotool(&["windowactivate", "--sync", &id]);
         // The dialog fills its folder view after it is shown and takes the focus back while it does.
@@ -156,7 +156,7 @@ impl Desk {
     }
 
     /// Saves through a native dialog, repeating what a busy machine swallowed.
-    pub async fn save_as(&self, title: &str, path: &Path) -> Result<()> {
+    pub(crate) async fn save_as(&self, title: &str, path: &Path) -> Result<()> {
         for _ in 0..3 {
             if self.try_save_as(title, path).await? {
                 return Ok(());
@@ -166,12 +166,12 @@ impl Desk {
     }
 
     /// Presses a key in the window that has the focus.
-    pub fn key(&self, key: &str) {
+    pub(crate) fn key(&self, key: &str) {
         self.xdotool(&["key", "--clearmodifiers", key]);
     }
 
     /// Closes the dialog as a person does who thinks better of it.
-    pub async fn cancel(&self, title: &str) -> Result<()> {
+    pub(crate) async fn cancel(&self, title: &str) -> Result<()> {
         let id = self.window(title).await?;
         for _ in 0..3 {
             self.xdotool(&["windowactivate", "--sync", &id]);
@@ -184,7 +184,7 @@ impl Desk {
     }
 
     /// Closes the window with that title by the window manager, as its close button does.
-    pub async fn close_window(&self, title: &str) -> Result<()> {
+    pub(crate) async fn close_window(&self, title: &str) -> Result<()> {
         let id = self.window(title).await?;
         self.xdotool(&["windowactivate", "--sync", &id]);
         self.key("alt+F4");

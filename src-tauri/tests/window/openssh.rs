@@ -12,13 +12,13 @@ use tokio::process::Command;
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(90);
 
 /// A session reached through a local port.
-pub struct Target {
+pub(crate) struct Target {
     /// The private key file.
-    pub key: PathBuf,
+    pub(crate) key: PathBuf,
     /// The local port.
-    pub port: u16,
+    pub(crate) port: u16,
     /// The user's home, where OpenSSH looks for nothing of the person's who runs the tests.
-    pub home: PathBuf,
+    pub(crate) home: PathBuf,
 }
 
 impl Target {
@@ -43,24 +43,24 @@ impl Target {
     }
 
     /// `ssh … work@127.0.0.1 COMMAND`: its standard output.
-    pub async fn ssh(&self, command: &str) -> Result<Vec<u8>> {
+    pub(crate) async fn ssh(&self, command: &str) -> Result<Vec<u8>> {
         self.run("ssh", self.options("-p"), &["work@127.0.0.1", command], b"").await
     }
 
     /// `sftp` with a batch on standard input.
-    pub async fn sftp(&self, batch: &str) -> Result<()> {
+    pub(crate) async fn sftp(&self, batch: &str) -> Result<()> {
         self.run("sftp", self.options("-P"), &["-b", "-", "work@127.0.0.1"], batch.as_bytes()).await.map(drop)
     }
 
     /// `scp -r FROM work@127.0.0.1:TO`.
-    pub async fn scp(&self, from: &Path, to: &str) -> Result<()> {
+    pub(crate) async fn scp(&self, from: &Path, to: &str) -> Result<()> {
         let from = from.to_string_lossy();
         let to = format!("work@127.0.0.1:{to}");
         self.run("scp", self.options("-P"), &["-r", "-q", &from, &to], b"").await.map(drop)
     }
 
     /// `rsync -a FROM/ work@127.0.0.1:TO/`.
-    pub async fn rsync(&self, from: &Path, to: &str) -> Result<()> {
+    pub(crate) async fn rsync(&self, from: &Path, to: &str) -> Result<()> {
         // rsync splits the value of -e at spaces and keeps what is quoted together.
         let quoted = |word: String| format!("'{}'", word.replace('\'', "''"));
         let shell = std::iter::once("ssh".to_owned()).chain(self.options("-p").into_iter().map(quoted));
@@ -78,7 +78,7 @@ impl Target {
 }
 
 /// Runs a line in `sh` as if it had been pasted into a terminal, with what is typed afterwards as input.
-pub async fn paste(line: &str, home: &Path, typed: &str) -> Result<String> {
+pub(crate) async fn paste(line: &str, home: &Path, typed: &str) -> Result<String> {
     let mut command = Command::new("sh");
     command.args(["-c", line]);
     let output = run(command, home, typed.as_bytes()).await?;
@@ -109,14 +109,14 @@ async fn run(mut command: Command, home: &Path, input: &[u8]) -> Result<Vec<u8>>
 }
 
 /// Bytes that do not compress and do not repeat.
-pub fn noise(length: u64) -> Result<Vec<u8>> {
+pub(crate) fn noise(length: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     fs::File::open("/dev/urandom")?.take(length).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 /// A folder with awkward names in it; gives back its files with their contents.
-pub fn sample_folder(root: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+pub(crate) fn sample_folder(root: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>> {
     let files = [
         ("weights.bin", noise(3 << 20)?),
         ("empty", Vec::new()),

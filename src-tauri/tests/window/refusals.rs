@@ -78,7 +78,7 @@ async fn a_one_time_password_is_asked_for_and_a_wrong_one_refused() -> Result<()
     let bench = Bench::new()?;
     let cluster = DemoCluster::start(Options::default()).await?;
     let account = cluster.account();
-    cluster.control().require_otp(&account.email, Some("246810"));
+    cluster.control().require_otp(&account.email, Some("246810"))?;
     let app = bench.open().await?;
     steps::fill_sign_in(&app, &cluster.webserver_url(), &account.email, &account.password).await?;
     app.click("signin-submit").await?;
@@ -98,7 +98,7 @@ async fn a_locked_account_is_named_as_such() -> Result<()> {
     let bench = Bench::new()?;
     let cluster = DemoCluster::start(Options::default()).await?;
     let account = cluster.account();
-    cluster.control().lock_account(&account.email);
+    cluster.control().lock_account(&account.email)?;
     let app = bench.open().await?;
     steps::fill_sign_in(&app, &cluster.webserver_url(), &account.email, &account.password).await?;
     refused(&app, "login-blocked").await?;
@@ -136,7 +136,7 @@ async fn a_session_that_ends_meanwhile_is_refused_in_the_launcher() -> Result<()
     let app = bench.open().await?;
     steps::sign_in(&app, &cluster).await?;
     app.find("session-apps-data-prep").await?;
-    cluster.control().terminate_session("data-prep");
+    cluster.control().terminate_session("data-prep")?;
     app.click("session-apps-data-prep").await?;
     // Either the list of apps or the click on SSH meets the end.
     app.eventually("a refusal", async || {
@@ -160,7 +160,7 @@ async fn a_session_that_ends_meanwhile_is_refused_in_the_launcher() -> Result<()
 async fn a_session_without_a_key_says_so_and_keeps_its_port() -> Result<()> {
     let bench = Bench::new()?;
     let cluster = DemoCluster::start(Options::default()).await?;
-    cluster.control().remove_id_container("vision-train");
+    cluster.control().remove_id_container("vision-train")?;
     let app = bench.open().await?;
     steps::sign_in(&app, &cluster).await?;
     app.click("session-apps-vision-train").await?;
@@ -222,7 +222,7 @@ async fn saving_a_key_asks_before_it_replaces_and_names_a_place_it_cannot_write(
     // A place where nobody can write, not even root.
     app.click("connection-download-key").await?;
     bench.desk.save_as(steps::SAVE_DIALOG, std::path::Path::new("/proc/self/id_container")).await?;
-    app.attribute_is("connection-error", "data-code", "file-not-writable").await?;
+    app.attribute_is("connection-key-error", "data-code", "file-not-writable").await?;
     app.end().await;
     cluster.stop().await;
     Ok(())

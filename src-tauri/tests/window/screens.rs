@@ -7,26 +7,25 @@ use demo_cluster::{DemoCluster, Options};
 
 use crate::app::App;
 use crate::bench::Bench;
-use crate::settings::choose;
 use crate::steps;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn screens_in_light() -> Result<()> {
-    screens("light", "Light").await
+    screens("light").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn screens_in_dark() -> Result<()> {
-    screens("dark", "Dark").await
+    screens("dark").await
 }
 
-async fn screens(tag: &str, theme: &str) -> Result<()> {
+async fn screens(tag: &str) -> Result<()> {
     let bench = Bench::new()?;
     let cluster = DemoCluster::start(Options::default()).await?;
     let app = bench.open().await?;
     steps::sign_in(&app, &cluster).await?;
     app.click("nav-settings").await?;
-    choose(&app, "settings-theme", theme).await?;
+    app.click(&format!("settings-theme-{tag}")).await?;
     take(&app, &format!("settings-{tag}")).await?;
 
     app.click("nav-sessions").await?;
@@ -49,9 +48,7 @@ async fn screens(tag: &str, theme: &str) -> Result<()> {
     take(&app, &format!("about-{tag}")).await?;
     steps::close_dialog(&bench, &app, "about-dialog").await?;
 
-    app.click("user-menu").await?;
-    app.click("user-menu-signout").await?;
-    app.find("signin-address").await?;
+    steps::sign_out(&app).await?;
     take(&app, &format!("sign-in-{tag}")).await?;
     app.end().await;
     cluster.stop().await;

@@ -9,21 +9,21 @@ use crate::app::App;
 use crate::bench::Bench;
 
 /// The title of the native dialog that saves a key.
-pub const SAVE_DIALOG: &str = "Save SSH key";
+pub(crate) const SAVE_DIALOG: &str = "Save SSH key";
 
 /// What the connection dialog shows.
 #[derive(Debug)]
-pub struct Shown {
-    pub user: String,
-    pub host: String,
-    pub port: u16,
-    pub ssh_url: String,
-    pub sftp_url: String,
-    pub ssh_command: String,
+pub(crate) struct Shown {
+    pub(crate) user: String,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) ssh_url: String,
+    pub(crate) sftp_url: String,
+    pub(crate) ssh_command: String,
 }
 
 /// Signs in with the demo user's e-mail address and password, typing both.
-pub async fn sign_in(app: &App, cluster: &DemoCluster) -> Result<()> {
+pub(crate) async fn sign_in(app: &App, cluster: &DemoCluster) -> Result<()> {
     let account = cluster.account();
     fill_sign_in(app, &cluster.webserver_url(), &account.email, &account.password).await?;
     app.click("signin-submit").await?;
@@ -31,14 +31,14 @@ pub async fn sign_in(app: &App, cluster: &DemoCluster) -> Result<()> {
 }
 
 /// Fills the form for session mode, without sending it.
-pub async fn fill_sign_in(app: &App, address: &str, user: &str, secret: &str) -> Result<()> {
+pub(crate) async fn fill_sign_in(app: &App, address: &str, user: &str, secret: &str) -> Result<()> {
     app.fill("signin-address", address).await?;
     app.fill("signin-user", user).await?;
     app.fill("signin-secret", secret).await
 }
 
 /// From the sessions table to the connection dialog, by the two icons.
-pub async fn connect(app: &App, session: &str) -> Result<Shown> {
+pub(crate) async fn connect(app: &App, session: &str) -> Result<Shown> {
     app.click(&format!("session-apps-{session}")).await?;
     app.find("launcher-dialog").await?;
     app.click("launcher-app-sshd").await?;
@@ -47,7 +47,7 @@ pub async fn connect(app: &App, session: &str) -> Result<Shown> {
 }
 
 /// Reads the connection dialog.
-pub async fn shown(app: &App) -> Result<Shown> {
+pub(crate) async fn shown(app: &App) -> Result<Shown> {
     let port = app.text("connection-port").await?;
     let link = async |id: &str| -> Result<String> { Ok(app.text(id).await?.trim().to_owned()) };
     Ok(Shown {
@@ -61,15 +61,28 @@ pub async fn shown(app: &App) -> Result<Shown> {
 }
 
 /// Saves the key through the native dialog.
-pub async fn save_key(bench: &Bench, app: &App, path: &Path) -> Result<()> {
+pub(crate) async fn save_key(bench: &Bench, app: &App, path: &Path) -> Result<()> {
     app.click("connection-download-key").await?;
     bench.desk.save_as(SAVE_DIALOG, path).await?;
     let wanted = path.to_string_lossy().into_owned();
     app.text_that("connection-saved-key", |text| text.contains(&wanted)).await.map(drop)
 }
 
+/// Signs out, agreeing that open ports are closed when asked.
+pub(crate) async fn sign_out(app: &App) -> Result<()> {
+    app.click("user-menu").await?;
+    app.click("user-menu-signout").await?;
+    app.eventually("the sign-in page", async || {
+        if app.is_visible("signout-confirm").await {
+            let _ = app.click("signout-confirm").await;
+        }
+        app.is_visible("signin-address").await
+    })
+    .await
+}
+
 /// Closes the dialog that is on top.
-pub async fn close_dialog(bench: &Bench, app: &App, id: &str) -> Result<()> {
+pub(crate) async fn close_dialog(bench: &Bench, app: &App, id: &str) -> Result<()> {
     for _ in 0..20 {
         if !app.is_visible(id).await {
             return Ok(());
