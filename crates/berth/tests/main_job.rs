@@ -40,7 +40,7 @@ async fn the_saved_key_is_the_sessions_and_private() {
     std::fs::create_dir(&folder).unwrap();
     let to = folder.join("id_container");
     let saved = bench.berth.connections().save_key(&connection.id, &to, Overwrite::Refuse).unwrap();
-    let expected = bench.cluster.sessions().into_iter().find(|s| s.id == session.id).unwrap().key;
+    let expected = bench.cluster.sessions().into_iter().find(|s| s.id == session.id).unwrap().key.unwrap();
     assert_eq!(std::fs::read_to_string(&to).unwrap().trim(), expected.trim());
     #[cfg(unix)]
     {
@@ -103,7 +103,8 @@ async fn what_cannot_be_reached_is_refused_before_a_port_is_announced() {
             "{status}: {error:?}"
         );
     }
-    let foreign = bench.cluster.foreign_session();
+    let account = bench.cluster.account().email;
+    let foreign = bench.cluster.sessions().into_iter().find(|s| s.owner != account && s.status == "RUNNING").unwrap();
     assert_eq!(bench.berth.connect(&foreign.id, SSHD).await.unwrap_err().code, "session-not-found");
     let unknown = "00000000-0000-4000-8000-000000000000";
     assert_eq!(bench.berth.connect(unknown, SSHD).await.unwrap_err().code, "session-not-found");
@@ -119,7 +120,7 @@ async fn what_cannot_be_reached_is_refused_before_a_port_is_announced() {
 async fn a_session_without_id_container_opens_all_the_same_and_says_so() {
     let bench = Bench::signed_in().await;
     let session = bench.running(0).await;
-    bench.cluster.control().remove_id_container(&session.name);
+    bench.cluster.control().remove_id_container(&session.name).unwrap();
     let connection = bench.berth.connect(&session.id, SSHD).await.unwrap();
     assert_eq!(connection.key, None);
     assert_eq!(connection.key_problem.unwrap().code, "key-missing");
@@ -172,7 +173,7 @@ async fn a_session_that_ends_ends_its_ssh_and_says_why() {
     let mut events = bench.berth.events();
     let mut ssh = support::spawn(&format!("{} 'echo ready; sleep 600'", connection.commands[0].line));
     support::first_line(&mut ssh).await;
-    bench.cluster.control().terminate_session(&session.name);
+    bench.cluster.control().terminate_session(&session.name).unwrap();
     support::wait_for(&mut events, |e| {
         matches!(e, Event::ConnectionChanged { connection } if connection.state == ConnectionState::SessionEnded)
     })
@@ -245,7 +246,7 @@ async fn refused_sign_ins_have_codes_and_leave_nothing_behind() {
 async fn a_server_that_talks_nonsense_makes_the_list_stale_and_nothing_else() {
     let bench = Bench::signed_in().await;
     let before = bench.berth.refresh_sessions().await.unwrap();
-    bench.cluster.control().fail(Fault::garbage("/admin/gql"));
+    bench.cluster.control().fail("/admin/gql", Fault::GarbageJson);
     let error = bench.berth.refresh_sessions().await.unwrap_err();
     assert_eq!(error.code, "bad-answer");
     assert_eq!(bench.berth.sessions().unwrap().sessions.len(), before.sessions.len(), "the old list stays");
@@ -259,7 +260,7 @@ async fn no_upstream_is_open_while_no_local_program_is() {
     let bench = Bench::signed_in().await;
     let session = bench.running(0).await;
     let connection = bench.berth.connect(&session.id, SSHD).await.unwrap();
-    bench.cluster.control().streams_closed().await;
+    bench.until(|b| b.cluster.control().open_streams() == 0).await;
     let mut ssh = support::spawn(&format!("{} 'echo ready; cat'", connection.commands[0].line));
     support::first_line(&mut ssh).await;
     assert_eq!(bench.cluster.control().open_streams(), 1);
@@ -268,7 +269,7 @@ async fn no_upstream_is_open_while_no_local_program_is() {
     assert!(seen.traffic.busy_since.is_some(), "it says since when the session is kept awake");
     drop(ssh.stdin.take());
     assert!(ssh.wait().await.unwrap().success());
-    bench.cluster.control().streams_closed().await;
+    bench.until(|b| b.cluster.control().open_streams() == 0).await;
     bench.stop().await;
 }
 

@@ -19,18 +19,18 @@ use tokio::sync::broadcast;
 const HANG: Duration = Duration::from_secs(120);
 
 /// One test's world.
-pub struct Bench {
-    pub cluster: DemoCluster,
-    pub berth: Arc<Berth>,
-    pub home: tempfile::TempDir,
+pub(crate) struct Bench {
+    pub(crate) cluster: DemoCluster,
+    pub(crate) berth: Arc<Berth>,
+    pub(crate) home: tempfile::TempDir,
 }
 
 impl Bench {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(Dialect::default()).await
     }
 
-    pub async fn with(dialect: Dialect) -> Self {
+    pub(crate) async fn with(dialect: Dialect) -> Self {
         let cluster =
             DemoCluster::start(demo_cluster::Options { dialect, ..Default::default() }).await.unwrap();
         let home = tempfile::tempdir().unwrap();
@@ -38,13 +38,13 @@ impl Bench {
         Self { cluster, berth, home }
     }
 
-    pub async fn signed_in() -> Self {
+    pub(crate) async fn signed_in() -> Self {
         let bench = Self::new().await;
         bench.sign_in(AccessMode::Session).await;
         bench
     }
 
-    pub fn request(&self, mode: AccessMode, remember: bool) -> SignInRequest {
+    pub(crate) fn request(&self, mode: AccessMode, remember: bool) -> SignInRequest {
         let account = self.cluster.account();
         let (address, user, secret) = match mode {
             AccessMode::Session => (self.cluster.webserver_url(), account.email, account.password),
@@ -62,29 +62,39 @@ impl Bench {
         }
     }
 
-    pub async fn sign_in(&self, mode: AccessMode) {
+    pub(crate) async fn sign_in(&self, mode: AccessMode) {
         let outcome = self.berth.sign_in(self.request(mode, false)).await.unwrap();
         assert!(matches!(outcome, SignInOutcome::SignedIn { .. }));
     }
 
     /// The n-th running session of the account.
-    pub async fn running(&self, n: usize) -> Session {
+    pub(crate) async fn running(&self, n: usize) -> Session {
         let list = self.berth.refresh_sessions().await.unwrap();
         list.sessions.into_iter().filter(|s| s.status == "RUNNING").nth(n).unwrap()
     }
 
-    pub fn data(&self) -> PathBuf {
+    /// Waits for something that the demo cluster tells only when asked.
+    pub(crate) async fn until(&self, wanted: impl Fn(&Self) -> bool) {
+        let seen = async {
+            while !wanted(self) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(HANG, seen).await.expect("it comes about");
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
         self.home.path().join("data")
     }
 
     /// The same cluster and folder, another run of the program.
-    pub async fn restart(self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
         self.berth.shut_down().await;
         let berth = start(&self.data());
         Self { berth, ..self }
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.berth.shut_down().await;
         self.cluster.stop().await;
     }
@@ -102,14 +112,14 @@ fn start(data: &Path) -> Arc<Berth> {
 
 /// What a command line did.
 #[derive(Debug)]
-pub struct Done {
-    pub stdout: String,
-    pub stderr: String,
-    pub status: i32,
+pub(crate) struct Done {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) status: i32,
 }
 
 /// Runs a command line as a user would paste it.
-pub async fn shell(line: &str) -> Done {
+pub(crate) async fn shell(line: &str) -> Done {
     let run = Command::new("sh").arg("-c").arg(line).stdin(Stdio::null()).kill_on_drop(true).output();
     let output = tokio::time::timeout(HANG, run).await.unwrap_or_else(|_| panic!("hangs: {line}")).unwrap();
     Done {
@@ -120,7 +130,7 @@ pub async fn shell(line: &str) -> Done {
 }
 
 /// Starts a command line and leaves it running.
-pub fn spawn(line: &str) -> Child {
+pub(crate) fn spawn(line: &str) -> Child {
     Command::new("sh")
         .arg("-c")
         .arg(format!("exec {line}"))
@@ -133,7 +143,7 @@ pub fn spawn(line: &str) -> Child {
 }
 
 /// Waits for the first line of output.
-pub async fn first_line(child: &mut Child) -> String {
+pub(crate) async fn first_line(child: &mut Child) -> String {
     let stdout = child.stdout.as_mut().unwrap();
     let mut line = String::new();
     tokio::time::timeout(HANG, BufReader::new(stdout).read_line(&mut line))
@@ -144,7 +154,7 @@ pub async fn first_line(child: &mut Child) -> String {
 }
 
 /// Waits for an event.
-pub async fn wait_for(events: &mut broadcast::Receiver<Event>, wanted: impl Fn(&Event) -> bool) -> Event {
+pub(crate) async fn wait_for(events: &mut broadcast::Receiver<Event>, wanted: impl Fn(&Event) -> bool) -> Event {
     let found = async {
         loop {
             match events.recv().await {
@@ -158,12 +168,12 @@ pub async fn wait_for(events: &mut broadcast::Receiver<Event>, wanted: impl Fn(&
 }
 
 /// A port nobody has at this moment.
-pub async fn free_port() -> u16 {
+pub(crate) async fn free_port() -> u16 {
     tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap().port()
 }
 
 /// Walks a folder: nothing in it may be readable by others.
-pub fn assert_nobody_else_can_read(path: &Path) {
+pub(crate) fn assert_nobody_else_can_read(path: &Path) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
