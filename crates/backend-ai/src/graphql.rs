@@ -34,7 +34,8 @@ impl Client {
         variables: Value,
         field: &str,
     ) -> Result<Value, QueryError> {
-        let call = Call::post("/admin/gql").json(json!({"query": query, "variables": variables}));
+        let call =
+            Call::post("/admin/gql").json(json!({"query": query, "variables": variables})).repeatable();
         let answer = match self.call_json(&call).await {
             Ok(answer) => answer,
             // Servers that answer query errors as problems (protocol.md 2, legacy form).

@@ -10,6 +10,10 @@ use crate::error::Error;
 /// How long a connection may take to be made, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long an unused connection is kept: less than servers and balancers keep theirs (aiohttp 75 s, many
+/// balancers 60 s), so that a request does not meet a connection that is just being closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// How a cluster is reached over the network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Network {
@@ -35,6 +39,7 @@ impl Network {
             .http1_only()
             .user_agent(user_agent)
             .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .tcp_nodelay(true)
             .redirect(reqwest::redirect::Policy::none());
         if endpoint.is_loopback() {

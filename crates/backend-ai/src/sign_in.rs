@@ -67,7 +67,10 @@ impl Client {
             return Ok(None);
         };
         let answer = match self.mode() {
-            AccessMode::Session => self.ask_login_check(&login.proof).await,
+            AccessMode::Session => {
+                let answer = self.ask_login_check(&login.proof).await;
+                answer.map(|identity| identity.map(|named| named.unwrap_or(login.identity.clone())))
+            }
             AccessMode::Api => {
                 let role = self.transport().send(Some(&login), &Call::get("/auth/role"), JSON_LIMIT).await;
                 role.map(|_| Some(login.identity.clone()))
@@ -82,12 +85,13 @@ impl Client {
         }
     }
 
-    async fn ask_login_check(&self, proof: &Proof) -> Result<Option<Identity>, Failure> {
-        let call = Call::post("/server/login-check");
+    /// `None` when nobody is logged in; the inner `None` when the server does not name the account.
+    async fn ask_login_check(&self, proof: &Proof) -> Result<Option<Option<Identity>>, Failure> {
+        let call = Call::post("/server/login-check").repeatable();
         let answer = self.transport().send_as(proof, &call, JSON_LIMIT).await?;
         let answer = answer.json()?;
         match answer.get("authenticated").and_then(Value::as_bool) {
-            Some(true) => Ok(identity(answer.get("data"))),
+            Some(true) => Ok(Some(identity(answer.get("data")))),
             Some(false) => Ok(None),
             None => Err(Error::BadAnswer("login-check says neither yes nor no".to_owned()).into()),
         }
@@ -129,6 +133,7 @@ impl Client {
                 .ask_login_check(&proof)
                 .await
                 .map_err(|failure| failure.into_error(self.mode()))?
+                .flatten()
                 .ok_or_else(|| Error::BadAnswer("the login names no access key".to_owned()))?,
         };
         Ok(Login { proof, identity })

@@ -37,15 +37,28 @@ pub(crate) struct Call {
     pub(crate) json: Option<Value>,
     /// Further headers.
     pub(crate) headers: HeaderMap,
+    /// Asking twice does no harm.
+    pub(crate) repeatable: bool,
 }
 
 impl Call {
     pub(crate) fn get(path: impl Into<String>) -> Self {
-        Self { method: Method::GET, path: path.into(), json: None, headers: HeaderMap::new() }
+        Self {
+            method: Method::GET,
+            path: path.into(),
+            json: None,
+            headers: HeaderMap::new(),
+            repeatable: true,
+        }
     }
 
     pub(crate) fn post(path: impl Into<String>) -> Self {
-        Self { method: Method::POST, ..Self::get(path) }
+        Self { method: Method::POST, repeatable: false, ..Self::get(path) }
+    }
+
+    pub(crate) fn repeatable(mut self) -> Self {
+        self.repeatable = true;
+        self
     }
 
     pub(crate) fn json(mut self, body: Value) -> Self {
@@ -226,7 +239,16 @@ impl Transport {
         if let Some(json) = &call.json {
             request = request.body(json.to_string());
         }
-        let response = request.send().await.map_err(|e| broken(&e))?;
+        let again = request.try_clone().filter(|_| call.repeatable);
+        let response = match (request.send().await, again) {
+            // The kept connection was being closed by the other side just then.
+            (Err(error), Some(again)) if !error.is_connect() && !error.is_timeout() => {
+                tracing::debug!(%error, "asking again");
+                again.send().await
+            }
+            (result, _) => result,
+        };
+        let response = response.map_err(|e| broken(&e))?;
         let status = response.status();
         tracing::debug!(method = %call.method, path = url.path(), status = status.as_u16(), "answered");
         if status.is_success() || status.as_u16() == 101 {

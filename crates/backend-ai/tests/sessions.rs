@@ -260,3 +260,46 @@ async fn without_a_login_nothing_is_sent() {
     client.sign_out().await.unwrap();
     assert!(stub.seen().is_empty());
 }
+
+#[tokio::test]
+async fn the_newest_hundred_take_one_call() {
+    let all: Vec<Value> = (0..100).map(item).collect();
+    let (stub, client) =
+        signed_in(Session, "23.09.10", Router::new(), move |_| answer(200, list(&all, 5000))).await;
+    assert_eq!(client.sessions(SessionScope::Recent).await.unwrap().len(), 100);
+    assert_eq!(queries(&stub.seen()).len(), 1);
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_dies_is_no_failure_of_a_question() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    // Answers one request per connection and hangs up on the second without a word.
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut request = Vec::new();
+                while !request.windows(4).any(|w| w == b"\r\n\r\n") {
+                    stream.read_buf(&mut request).await.unwrap();
+                }
+                let answer =
+                    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]";
+                stream.write_all(answer).await.unwrap();
+                let _ = stream.read_u8().await;
+            });
+        }
+    });
+    let server = backend_ai::Server {
+        endpoint: backend_ai::Endpoint::parse(&address.to_string()).unwrap(),
+        mode: Api,
+        manager_version: "23.09.10".to_owned(),
+        api_version: "v7.20230615".to_owned(),
+    };
+    let client = backend_ai::Client::new(server, &backend_ai::Network::default()).unwrap();
+    client.sign_in(&common::keypair()).await.unwrap();
+    for _ in 0..5 {
+        assert_eq!(client.apps(&session()).await, Ok(Vec::new()));
+    }
+}

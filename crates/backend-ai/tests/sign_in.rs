@@ -51,6 +51,18 @@ async fn the_cookies_of_the_login_prove_it_from_then_on() {
 }
 
 #[tokio::test]
+async fn a_login_that_names_no_account_is_asked_for_it() {
+    let stub = stub(|seen| match seen.path.as_str() {
+        "/server/login" => answer(200, json!({"authenticated": true, "data": null})),
+        _ => answer(200, json!({"authenticated": true, "data": {"access_key": "AKIAUSER", "role": null}})),
+    })
+    .await;
+    let client = stub.client(Session, "23.09.10");
+    assert_eq!(client.sign_in(&password()).await.unwrap().access_key, "AKIAUSER");
+    assert_eq!(stub.lines(), ["POST /server/login", "POST /server/login-check"]);
+}
+
+#[tokio::test]
 async fn a_new_login_carries_nothing_of_the_old_one() {
     let count = Arc::new(AtomicUsize::new(0));
     let stub = stub(move |seen| match seen.path.as_str() {

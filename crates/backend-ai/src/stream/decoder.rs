@@ -174,6 +174,12 @@ impl Decoder {
         }
     }
 
+    /// Memory held, in bytes.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Payload bytes in the buffer.
     fn available(&self) -> usize {
         let buffered = self.end - self.start;

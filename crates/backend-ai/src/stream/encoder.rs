@@ -118,6 +118,12 @@ impl Encoder {
         }
     }
 
+    /// Memory held, in bytes.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        self.buffer.len()
+    }
+
     fn control(&mut self, opcode: Opcode, payload: &[u8]) {
         let size = write(&mut self.buffer[self.end..], opcode, payload, rand::random());
         self.end += size;

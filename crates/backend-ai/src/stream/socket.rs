@@ -48,6 +48,8 @@ pub(crate) struct Socket<T> {
     clock: Pin<Box<Sleep>>,
     /// Bytes came since the clock last rang.
     heard: bool,
+    /// Payload went either way since the clock last rang.
+    busy: bool,
     /// Rings without a byte in between.
     silent: u32,
     shutdown: Option<Pin<Box<Sleep>>>,
@@ -66,6 +68,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             writer_waits: false,
             clock: Box::pin(sleep(PING)),
             heard: true,
+            busy: false,
             silent: 0,
             shutdown: None,
         }
@@ -82,7 +85,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
                 return Poll::Ready(Err(end.clone()));
             }
             match self.decoder.next() {
-                Ok(Received::Payload) => return Poll::Ready(Ok(())),
+                Ok(Received::Payload) => {
+                    self.busy = true;
+                    return Poll::Ready(Ok(()));
+                }
                 Ok(Received::Ping(ping)) => self.encoder.pong(ping),
                 Ok(Received::Pong) => {}
                 Ok(Received::Close(code)) => self.closed(code, cx),
@@ -141,6 +147,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             self.silent = 0;
         } else {
             self.silent += 1;
+        }
+        if !std::mem::take(&mut self.busy) {
             self.decoder.shrink();
             self.encoder.shrink();
         }
@@ -232,6 +240,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         }
         ready!(self.poll_drained(cx))?;
         let amount = self.encoder.data(buf);
+        self.busy = true;
         // The bytes are accepted in any case; what does not leave now leaves with the next write or flush.
         if let Poll::Ready(Err(error)) = self.poll_sent(cx) {
             return Poll::Ready(Err(error));

@@ -175,6 +175,27 @@ async fn pings_are_sent_every_25_seconds_and_answers_keep_the_stream() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_idle_stream_gives_its_memory_back() {
+    let (mut socket, mut theirs) = pair(1 << 20);
+    theirs.write_all(&binary(&vec![1; 900_000])).await.unwrap();
+    let mut got = vec![0; 900_000];
+    socket.read_exact(&mut got).await.unwrap();
+    socket.write_all(&[2; 200_000]).await.unwrap();
+    socket.flush().await.unwrap();
+    assert!(socket.decoder.memory() + socket.encoder.memory() > 300 << 10);
+    // The peer answers pings, so the stream is idle but alive.
+    tokio::spawn(async move {
+        loop {
+            if frame(&mut theirs).await.0 == 0x89 {
+                theirs.write_all(&bytes(Frame::pong(Vec::new()))).await.unwrap();
+            }
+        }
+    });
+    assert!(tokio::time::timeout(Duration::from_secs(60), socket.fill_buf()).await.is_err());
+    assert!(socket.decoder.memory() + socket.encoder.memory() <= 16 << 10);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_silent_path_is_given_up_after_90_seconds() {
     let (mut socket, mut theirs) = pair(1024);
     theirs.write_all(&binary(b"hello")).await.unwrap();
