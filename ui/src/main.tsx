@@ -27,15 +27,14 @@ async function pickBackend(): Promise<Backend> {
 
 /** Every rejection that reaches a component is a `Failure`, whatever it was at first. */
 function failuresOnly(backend: Backend): Backend {
-  return new Proxy(backend, {
-    get(target, name: keyof Backend) {
-      const method = target[name] as (...args: unknown[]) => Promise<unknown>;
-      return (...args: unknown[]) =>
-        method(...args).catch((reason: unknown) => {
-          throw asFailure(reason);
-        });
-    },
-  });
+  const wrapped = Object.entries(backend).map(([name, method]) => [
+    name,
+    (...args: unknown[]) =>
+      (method as (...args: unknown[]) => Promise<unknown>)(...args).catch((reason: unknown) => {
+        throw asFailure(reason);
+      }),
+  ]);
+  return Object.fromEntries(wrapped) as Backend;
 }
 
 async function start(container: Element): Promise<void> {

@@ -10,6 +10,23 @@ const FONT =
 const MONO =
   'ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", "Noto Sans Mono CJK KR", Menlo, Consolas, monospace';
 
+/** What the algorithms derive from one colour is too grey, or too pale to read as text. */
+const LIGHT = {
+  colorBgLayout: "#f3f5f7",
+  colorPrimaryBg: "#e2eff7",
+  colorSuccessText: "#2b7a0b",
+  colorWarningText: "#8f5500",
+  colorErrorText: "#c5221f",
+};
+const DARK = {
+  colorBgBase: "#14171a",
+  colorBgLayout: "#0f1214",
+  colorPrimaryBg: "#143244",
+  colorSuccessText: "#7bcf5b",
+  colorWarningText: "#e0a23c",
+  colorErrorText: "#f27a77",
+};
+
 export function berthTheme(dark: boolean, still: boolean): ThemeConfig {
   const accent = dark ? "#3d97cf" : "#15628f";
   return {
@@ -33,11 +50,11 @@ export function berthTheme(dark: boolean, still: boolean): ThemeConfig {
       colorTextSecondary: dark ? "rgba(255,255,255,0.70)" : "rgba(0,0,0,0.68)",
       colorTextDescription: dark ? "rgba(255,255,255,0.65)" : "rgba(0,0,0,0.62)",
       colorTextPlaceholder: dark ? "rgba(255,255,255,0.48)" : "rgba(0,0,0,0.54)",
-      ...(dark ? { colorBgBase: "#14171a", colorBgLayout: "#0f1214" } : { colorBgLayout: "#f3f5f7" }),
+      ...(dark ? DARK : LIGHT),
     },
     components: {
-      Table: { cellPaddingBlockSM: 6, cellPaddingInlineSM: 10, headerBorderRadius: 0 },
       Modal: { titleFontSize: 15 },
+      Alert: { fontSizeLG: 13, withDescriptionPadding: "9px 12px", withDescriptionIconSize: 16 },
     },
   };
 }

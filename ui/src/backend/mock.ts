@@ -1,7 +1,8 @@
 /**
  * The backend of a plain browser: for `npm run dev` with `?mock=SCENARIO` and for the screen tests.
  * It keeps to the contract of `backend.ts` (answers, failures, events) and is steered through
- * `window.berthMock`. Scenarios: `sign-in` (nobody signed in), `signed-in`, `restoring`, `empty`.
+ * `window.berthMock`. Scenarios: `sign-in` (nobody signed in), `restoring`, `signed-in`, `empty` (no
+ * sessions), `loading` (the session list never comes), `unreachable` (it fails).
  */
 import type { Account } from "../bindings/Account";
 import type { Connection } from "../bindings/Connection";
@@ -52,8 +53,8 @@ export function mockBackend(scenario: string): Backend {
   const held = new Map<Command, Promise<void>>();
   const releases = new Map<Command, () => void>();
   const connections = new Map<string, Connection>();
-  let all: Session[] = scenario === "empty" ? [] : sessions;
-  let current: Account | null = ["signed-in", "empty"].includes(scenario) ? account : null;
+  const all: Session[] = scenario === "empty" ? [] : sessions;
+  let current: Account | null = ["sign-in", "restoring"].includes(scenario) ? null : account;
   let settings: Settings = { preferredSshPort: 10022, language: "system", theme: "system" };
   let nextPort = 30722;
 
@@ -88,6 +89,13 @@ export function mockBackend(scenario: string): Backend {
     copied: [],
   };
   window.berthMock = controls;
+  if (scenario === "loading") controls.hold("refreshSessions");
+  if (scenario === "unreachable") {
+    controls.failNext(
+      "refreshSessions",
+      failure("unreachable", { address: server.address, detail: "no route to host" }),
+    );
+  }
   if (controls.startup.settings) settings = controls.startup.settings;
   for (const connection of controls.startup.connections ?? []) connections.set(connection.id, connection);
 
@@ -232,9 +240,6 @@ export function mockBackend(scenario: string): Backend {
       }),
     listen: (listener) => {
       listeners.add(listener);
-      // The sessions follow the start as they do in the app.
-      if (current !== null) queueMicrotask(() => emit({ kind: "sessionsChanged", list: list() }));
-      all = [...all];
       return Promise.resolve(() => listeners.delete(listener));
     },
   };

@@ -41,12 +41,7 @@ export function CopyButton({
   const icon =
     outcome === "copied" ? <Check size={14} /> : outcome === "failed" ? <X size={14} /> : <Copy size={14} />;
   return (
-    <Tooltip
-      title={said || label}
-      {...(outcome === null ? {} : { open: true })}
-      mouseEnterDelay={0.4}
-      destroyOnHidden
-    >
+    <Tooltip title={said || label} mouseEnterDelay={0.4} destroyOnHidden>
       <Button
         size="small"
         type={caption ? "default" : "text"}

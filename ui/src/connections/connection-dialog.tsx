@@ -1,10 +1,11 @@
 /** One local port: where to connect to, with what key, by which command, and how it is doing. */
-import { Alert, App, Button, Modal } from "antd";
+import { Alert, App, Button } from "antd";
 import { useTranslation } from "react-i18next";
 import { asFailure, type UrlKind } from "../backend/backend";
 import { useBackend } from "../backend/context";
 import type { Connection } from "../bindings/Connection";
 import { CopyButton } from "../components/copy";
+import { Dialog } from "../components/dialog";
 import { FailureAlert } from "../components/failure-alert";
 import { appName } from "../lib/apps";
 import { failureLine } from "../lib/failures";
@@ -25,9 +26,9 @@ export function ConnectionDialog() {
   const connection = live ?? (asked === null ? null : { ...asked, state: "stopped" as const });
   const close = () => openConnection(null);
   return (
-    <Modal
+    <Dialog
       open={asked !== null}
-      onCancel={close}
+      onClose={close}
       title={
         connection === null
           ? null
@@ -36,8 +37,7 @@ export function ConnectionDialog() {
       width={720}
       className="connection-modal"
       centered
-      destroyOnHidden
-      data-testid="connection-dialog"
+      testId="connection-dialog"
       footer={
         connection === null ? null : (
           <div className="connection-footer">
@@ -51,7 +51,7 @@ export function ConnectionDialog() {
       }
     >
       {connection === null ? null : <Body connection={connection} />}
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -1,10 +1,11 @@
 /** The open ports with live figures. */
-import { Button, Empty, Table, type TableColumnsType, Tooltip } from "antd";
+import { Button, Empty, Tooltip } from "antd";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import type { Connection } from "../bindings/Connection";
 import { AppIcon } from "../components/app-icon";
 import { CopyButton } from "../components/copy";
+import { type Column, DataTable } from "../components/data-table";
 import { RelativeTime } from "../components/relative-time";
 import { appName } from "../lib/apps";
 import { describeFailure } from "../lib/failures";
@@ -19,12 +20,12 @@ export function ConnectionsPage() {
   const { openConnection, goTo } = useScreen();
   const connections = useConnections();
 
-  const columns = useMemo<TableColumnsType<Connection>>(
+  const columns = useMemo<Column<Connection>[]>(
     () => [
       {
         key: "session",
         title: t("connections.columns.session"),
-        render: (_, c) => (
+        render: (c) => (
           <span className="name-cell">
             <Tooltip title={appName(c.app)}>
               <span className="app-mark">
@@ -34,7 +35,7 @@ export function ConnectionsPage() {
             <Button
               type="link"
               size="small"
-              className="name"
+              className="name ellipsis"
               onClick={() => openConnection(c)}
               data-testid={`connection-open-${c.sessionName}`}
             >
@@ -47,7 +48,7 @@ export function ConnectionsPage() {
         key: "port",
         title: t("connections.columns.port"),
         width: 150,
-        render: (_, c) => (
+        render: (c) => (
           <Tooltip title={portReasonText(t, c.portReason)}>
             <span className="mono">
               {c.host}:{c.port}
@@ -59,7 +60,7 @@ export function ConnectionsPage() {
         key: "state",
         title: t("connections.columns.state"),
         width: 210,
-        render: (_, c) => (
+        render: (c) => (
           <Tooltip title={c.incident === null ? undefined : describeFailure(t, c.incident.error).message}>
             <span>
               <StateLine connection={c} />
@@ -71,19 +72,19 @@ export function ConnectionsPage() {
         key: "traffic",
         title: t("connections.columns.traffic"),
         width: 190,
-        render: (_, c) => <Bytes connection={c} />,
+        render: (c) => <Bytes connection={c} />,
       },
       {
         key: "since",
         title: t("connections.columns.since"),
         width: 100,
-        render: (_, c) => <RelativeTime at={c.openedAt} />,
+        render: (c) => <RelativeTime at={c.openedAt} />,
       },
       {
         key: "control",
         title: t("sessions.columns.control"),
         width: 130,
-        render: (_, c) => {
+        render: (c) => {
           const ssh = c.commands.find((command) => command.kind === "ssh");
           return (
             <span className="controls">
@@ -113,24 +114,16 @@ export function ConnectionsPage() {
     );
   }
   return (
-    <div className="table-fill connections">
+    <div className="connections">
       <h1 className="visually-hidden">{t("nav.connections")}</h1>
-      <Table<Connection>
-        size="small"
-        rowKey="id"
-        sticky
+      <DataTable
+        label={t("nav.connections")}
         columns={columns}
-        dataSource={connections}
-        tableLayout="fixed"
-        pagination={false}
-        data-testid="connections-table"
-        onRow={(c) =>
-          ({
-            "data-testid": `connection-row-${c.sessionName}`,
-            "data-state": c.state,
-            onDoubleClick: () => openConnection(c),
-          }) as object
-        }
+        rows={connections}
+        rowKey={(c) => c.id}
+        rowTestId={(c) => `connection-row-${c.sessionName}`}
+        onOpen={openConnection}
+        testId="connections-table"
       />
     </div>
   );

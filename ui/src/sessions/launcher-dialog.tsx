@@ -1,6 +1,6 @@
 /** The apps that a session offers, asked when the dialog opens; the reachable ones open a local port. */
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { Modal, Skeleton } from "antd";
+import { Skeleton } from "antd";
 import { LoaderCircle } from "lucide-react";
 import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
@@ -9,31 +9,30 @@ import { useBackend } from "../backend/context";
 import type { App } from "../bindings/App";
 import type { Connection } from "../bindings/Connection";
 import { AppIcon } from "../components/app-icon";
+import { Dialog } from "../components/dialog";
 import { FailureAlert } from "../components/failure-alert";
+import { Recover } from "../components/recover";
 import { appName, groupApps } from "../lib/apps";
 import { keys, useAddConnection, useConnections, useSessions } from "../state/live";
 import { useScreen } from "../state/screen";
 import { useOnChange } from "../state/use-on-change";
-import { Recover } from "./sessions-page";
 
 export function LauncherDialog({ logins }: { logins: number }) {
   const { t } = useTranslation();
   const { launcher, openLauncher } = useScreen();
   const session = useSessions().data?.sessions.find((s) => s.id === launcher);
   return (
-    <Modal
+    <Dialog
       open={launcher !== null}
-      onCancel={() => openLauncher(null)}
+      onClose={() => openLauncher(null)}
       title={session === undefined ? t("launcher.title") : t("launcher.titleOf", { name: session.name })}
-      footer={null}
       width={520}
-      destroyOnHidden
-      data-testid="launcher-dialog"
+      testId="launcher-dialog"
     >
       {launcher === null ? null : (
         <Apps sessionId={launcher} status={session?.status ?? ""} logins={logins} />
       )}
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -6,10 +6,10 @@ import { useTranslation } from "react-i18next";
 import type { Failure } from "../backend/backend";
 import type { Session } from "../bindings/Session";
 import { FailureAlert } from "../components/failure-alert";
+import { Recover } from "../components/recover";
 import { RelativeTime } from "../components/relative-time";
 import { FILTERS, passes, type StatusFilter } from "../lib/status";
 import { useSessions } from "../state/live";
-import { useScreen } from "../state/screen";
 import { SessionsTable } from "./sessions-table";
 
 const NONE: Session[] = [];
@@ -47,7 +47,7 @@ export function SessionsPage() {
           onKeyDown={(event) => {
             if (event.key === "ArrowDown") {
               event.preventDefault();
-              table.current?.querySelector<HTMLElement>("tr[tabindex='0']")?.focus();
+              table.current?.querySelector<HTMLElement>("tbody tr[tabindex='0']")?.focus();
             } else if (event.key === "Escape") {
               setText("");
             }
@@ -144,21 +144,6 @@ function useSlashFocuses(search: { current: InputRef | null }): void {
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
   }, [search]);
-}
-
-/** The way out of a failure: sign in again when that is what it is, else try again. */
-export function Recover({ failure, onRetry }: { failure: Failure; onRetry: () => void }) {
-  const { t } = useTranslation();
-  const { askSignIn } = useScreen();
-  return failure.code === "not-signed-in" ? (
-    <Button size="small" type="primary" onClick={() => askSignIn(true)}>
-      {t("signInAgain.action")}
-    </Button>
-  ) : (
-    <Button size="small" onClick={onRetry} data-testid="retry">
-      {t("common.retry")}
-    </Button>
-  );
 }
 
 function StaleBanner({

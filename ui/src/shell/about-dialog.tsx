@@ -1,11 +1,12 @@
 /** Versions of both sides and whether they fit. */
 import { useQuery } from "@tanstack/react-query";
-import { Modal, Skeleton } from "antd";
+import { Skeleton } from "antd";
 import { useTranslation } from "react-i18next";
 import type { Failure } from "../backend/backend";
 import { useBackend } from "../backend/context";
 import type { About } from "../bindings/About";
 import { CopyButton } from "../components/copy";
+import { Dialog } from "../components/dialog";
 import { FailureAlert } from "../components/failure-alert";
 import { Mark } from "../sign-in/mark";
 import { keys } from "../state/live";
@@ -15,17 +16,15 @@ export function AboutDialog() {
   const { t } = useTranslation();
   const { about, showAbout } = useScreen();
   return (
-    <Modal
+    <Dialog
       open={about}
-      onCancel={() => showAbout(false)}
+      onClose={() => showAbout(false)}
       title={t("about.title")}
-      footer={null}
       width={440}
-      destroyOnHidden
-      data-testid="about-dialog"
+      testId="about-dialog"
     >
       <Facts />
-    </Modal>
+    </Dialog>
   );
 }
 

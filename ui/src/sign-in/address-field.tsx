@@ -1,9 +1,12 @@
 /** The server's address, with the clusters used before. */
-import { AutoComplete, Button, Input, type InputRef } from "antd";
+import { AutoComplete, Button, type GetRef, Input } from "antd";
+
 import { X } from "lucide-react";
 import type { Ref } from "react";
 import { useTranslation } from "react-i18next";
 import type { Profile } from "../bindings/Profile";
+
+export type AutoCompleteRef = GetRef<typeof AutoComplete>;
 
 export function AddressField({
   id,
@@ -18,7 +21,7 @@ export function AddressField({
   onLeave,
 }: {
   id: string;
-  ref: Ref<InputRef>;
+  ref: Ref<AutoCompleteRef>;
   value: string;
   profiles: readonly Profile[];
   invalid: boolean;
@@ -57,6 +60,7 @@ export function AddressField({
 
   return (
     <AutoComplete
+      ref={ref}
       className="wide"
       value={value}
       options={options}
@@ -81,7 +85,6 @@ export function AddressField({
       onBlur={onLeave}
     >
       <Input
-        ref={ref}
         id={id}
         name="address"
         placeholder="https://"

@@ -1,10 +1,11 @@
 /** The login has expired: renew it over whatever is open, and keep what is behind. */
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { Button, Modal } from "antd";
+import { Button } from "antd";
 import { useTranslation } from "react-i18next";
 import type { Failure } from "../backend/backend";
 import { useBackend } from "../backend/context";
 import type { Account } from "../bindings/Account";
+import { Dialog } from "../components/dialog";
 import { FailureAlert } from "../components/failure-alert";
 import { signedIn, useStartup } from "../state/live";
 import { SignInForm } from "./sign-in-form";
@@ -21,16 +22,14 @@ export function SignInAgainDialog({
   const { t } = useTranslation();
   const startup = useStartup();
   return (
-    <Modal
+    <Dialog
       open={open}
-      onCancel={onClose}
+      onClose={onClose}
       title={t("signInAgain.title")}
-      footer={null}
       width={420}
       zIndex={1200}
-      destroyOnHidden
       mask={{ closable: false }}
-      data-testid="signin-again-dialog"
+      testId="signin-again-dialog"
     >
       <p>{t("signInAgain.text")}</p>
       {account.demo ? (
@@ -50,7 +49,7 @@ export function SignInAgainDialog({
           onSignedIn={onClose}
         />
       )}
-    </Modal>
+    </Dialog>
   );
 }
 

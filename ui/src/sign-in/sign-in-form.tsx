@@ -4,7 +4,16 @@
  * one-time password or offer to push out an older login.
  */
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { Alert, Button, Checkbox, Input, type InputRef, Segmented } from "antd";
+import {
+  Alert,
+  type AutoComplete,
+  Button,
+  Checkbox,
+  type GetRef,
+  Input,
+  type InputRef,
+  Segmented,
+} from "antd";
 import { ChevronDown, ChevronRight, CircleCheck, TriangleAlert } from "lucide-react";
 import { createRef, type FormEvent, useCallback, useEffect, useId, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -20,7 +29,7 @@ import type { TlsChoice } from "../bindings/TlsChoice";
 import { FailureAlert } from "../components/failure-alert";
 import { describeFailure, fieldOf, type SignInField } from "../lib/failures";
 import { keys, signedIn } from "../state/live";
-import { AddressField } from "./address-field";
+import { AddressField, type AutoCompleteRef } from "./address-field";
 import { Field } from "./field";
 import { TlsFields } from "./tls-fields";
 import { type Probe, useProbe } from "./use-probe";
@@ -68,7 +77,7 @@ export function SignInForm({
   const [advanced, setAdvanced] = useState(start.tls.caFile !== null || start.tls.acceptInvalidCertificates);
   const [missing, setMissing] = useState<Missing>({});
   const [inputs] = useState(() => ({
-    address: createRef<InputRef>(),
+    address: createRef<AutoCompleteRef>(),
     user: createRef<InputRef>(),
     secret: createRef<InputRef>(),
     otp: createRef<InputRef>(),
