@@ -150,7 +150,8 @@ pub fn create_private_dir(path: impl AsRef<Path>) -> Result<(), FileError> {
 /// Writes a whole file that only this user can read: mode 0600, on Windows an access list with only the owner.
 ///
 /// All or nothing: after a crash the target is the old file or the new one. The folder must exist and
-/// may be anybody's; the file is private from its first instant, under its temporary name too.
+/// may be anybody's; the file is private from its first instant, under its temporary name too. (File
+/// systems without owners, such as a memory stick's, keep nothing private: see [`is_private`].)
 ///
 /// # Errors
 /// A [`FileError`]; the target is then as it was and no temporary file is left.
@@ -182,9 +183,24 @@ pub fn write_private_file(
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(of)?;
     match overwrite {
         Overwrite::Replace => file.persist(path).map(drop).map_err(|e| of(e.error))?,
-        Overwrite::Refuse => file.persist_noclobber(path).map(drop).map_err(|e| of(e.error))?,
+        Overwrite::Refuse => match file.persist_noclobber(path) {
+            Ok(_) => {}
+            Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => return Err(of(e.error)),
+            // File systems without hard links: memory sticks, some network drives.
+            Err(e) => persist_over_placeholder(e.file, path).map_err(of)?,
+        },
     }
     os::sync_dir(folder).map_err(of)
+}
+
+/// Renames a file to a name that is taken first, so that nothing of anybody's is replaced.
+fn persist_over_placeholder(file: tempfile::NamedTempFile, path: &Path) -> io::Result<()> {
+    std::fs::File::create_new(path)?;
+    file.persist(path).map(drop).map_err(|e| {
+        // What is left is our own empty file; the first failure is the one to tell.
+        drop(std::fs::remove_file(path));
+        e.error
+    })
 }
 
 /// True when nobody but this user can read or change the file or folder.
@@ -204,4 +220,26 @@ pub fn is_private(path: impl AsRef<Path>) -> io::Result<bool> {
 /// When it does not exist or belongs to another user.
 pub fn make_private(path: impl AsRef<Path>) -> io::Result<()> {
     os::make_private(path.as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_placeholder_is_replaced_and_a_file_of_anybodys_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let with = |text: &str| {
+            let mut file = os::private_temporary(folder.path()).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            file
+        };
+        persist_over_placeholder(with("first"), &path).unwrap();
+        assert!(is_private(&path).unwrap());
+        let error = persist_over_placeholder(with("second"), &path).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(&path).unwrap(), b"first");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 }

@@ -160,6 +160,41 @@ fn a_protected_key_is_opened_with_its_passphrase() {
     }
 }
 
+/// PKCS#8 has had many ciphers; the old ones are named as such, not called a wrong passphrase.
+#[test]
+fn pkcs8_ciphers_are_opened_or_called_old() {
+    if missing("openssl") || missing("puttygen") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let original = keygen(folder.path(), "key", &["-t", "ecdsa", "-b", "256", "-m", "PEM"]);
+    let format = sshkit::key::KeyFormat::Pkcs8Pem;
+    for (args, opens) in [
+        (&["-v2", "aes256"][..], true),
+        (&["-v2", "aes128", "-v2prf", "hmacWithSHA1"], true),
+        (&["-scrypt"], true),
+        (&["-v2", "des3"], false),
+        (&["-v1", "PBE-SHA1-3DES"], false),
+    ] {
+        let path = folder.path().join("encrypted");
+        let mut command = Command::new("openssl");
+        command.args(["pkcs8", "-topk8", "-passout", &format!("pass:{PASSPHRASE}")]).args(args);
+        ok(command.arg("-in").arg(&original).arg("-out").arg(&path));
+        let bytes = fs::read(&path).unwrap();
+        assert_eq!(to_ppk(&bytes, &PpkOptions::default()), Err(KeyError::Encrypted { format }), "{args:?}");
+        let options = PpkOptions { source_passphrase: secret(PASSPHRASE), ..PpkOptions::default() };
+        if opens {
+            let ppk = folder.path().join("key.ppk");
+            fs::write(&ppk, to_ppk(&bytes, &options).unwrap().as_bytes()).unwrap();
+            assert_same_key(&ppk, "", &original);
+            let wrong = PpkOptions { source_passphrase: secret("another"), ..PpkOptions::default() };
+            assert_eq!(to_ppk(&bytes, &wrong), Err(KeyError::WrongPassphrase), "{args:?}");
+        } else {
+            assert_eq!(to_ppk(&bytes, &options), Err(KeyError::OldEncryption { format }), "{args:?}");
+        }
+    }
+}
+
 #[test]
 fn the_comment_is_one_line() {
     if missing("ssh-keygen") {

@@ -1,6 +1,7 @@
 //! From any PEM format to one representation of a private key, checked for consistency.
 
-use pkcs8::der::{Decode as _, asn1::OctetStringRef};
+use pkcs8::der::asn1::{AnyRef, OctetStringRef};
+use pkcs8::der::{Decode as _, Tag, Tagged as _};
 use pkcs8::{EncryptedPrivateKeyInfo, ObjectIdentifier, PrivateKeyInfo};
 use rsa::BigUint;
 use rsa::traits::PrivateKeyParts as _;
@@ -156,17 +157,24 @@ fn pkcs8(der: &[u8]) -> Result<PrivateKey, KeyError> {
 
 fn pkcs8_encrypted(der: &[u8], passphrase: Option<&str>) -> Result<PrivateKey, KeyError> {
     const FORMAT: KeyFormat = KeyFormat::Pkcs8Pem;
-    let info = EncryptedPrivateKeyInfo::try_from(der).map_err(|e| match e {
-        // Named by an OID that the parser does not know: PBES1 and PKCS#12 schemes.
-        _ if passphrase.is_none() => KeyError::Encrypted { format: FORMAT },
+    let passphrase = passphrase.ok_or(KeyError::Encrypted { format: FORMAT })?;
+    let old = || KeyError::OldEncryption { format: FORMAT };
+    let info = EncryptedPrivateKeyInfo::try_from(der).map_err(|_| match AnyRef::from_der(der) {
+        // Whole, but of a scheme that the parser does not know: PKCS#12's and PBES1's.
+        Ok(whole) if whole.tag() == Tag::Sequence => old(),
         _ => damaged(FORMAT, UNREADABLE),
     })?;
-    let passphrase = passphrase.ok_or(KeyError::Encrypted { format: FORMAT })?;
-    let document = info.decrypt(passphrase).map_err(|e| match e {
-        pkcs8::Error::EncryptedPrivateKey(pkcs8::pkcs5::Error::UnsupportedAlgorithm { .. }) => {
-            KeyError::OldEncryption { format: FORMAT }
+    let document = info.decrypt(passphrase).map_err(|e| {
+        use pkcs8::pkcs5::Error as Scheme;
+        match e {
+            // Bad padding is reported as either; anything else is about the scheme.
+            pkcs8::Error::EncryptedPrivateKey(Scheme::DecryptFailed | Scheme::EncryptFailed) => {
+                KeyError::WrongPassphrase
+            }
+            pkcs8::Error::EncryptedPrivateKey(_) => old(),
+            // Decrypted to no key: the padding was right by chance.
+            _ => KeyError::WrongPassphrase,
         }
-        _ => KeyError::WrongPassphrase,
     })?;
     pkcs8(document.as_bytes())
 }
