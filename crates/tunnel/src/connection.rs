@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::io::poll_read_buf;
 
@@ -37,7 +37,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub(crate) struct Connection<C: Connector> {
     local: Local,
     connector: Arc<C>,
-    /// Places for upstreams that have not said their first byte.
+    /// Places for upstreams that are being opened or signed in to.
     slots: Arc<Semaphore>,
     options: Arc<Options>,
 }
@@ -69,15 +69,15 @@ impl<C: Connector> Connection<C> {
             reason = &mut interrupted => Err(reason),
             opened = self.open() => opened,
         };
-        let mut upstream = match opened {
-            Ok(upstream) => upstream,
+        let (mut upstream, place) = match opened {
+            Ok(opened) => opened,
             Err(reason) => {
                 self.local.refuse();
                 return reason;
             }
         };
         let Local { mut stream, early, sent, ended, .. } = self.local;
-        let head = relay::Head { bytes: early, sent, ended };
+        let head = relay::Head { bytes: early, sent, ended, place };
         let reason = tokio::select! {
             biased;
             reason = &mut interrupted => reason,
@@ -91,15 +91,16 @@ impl<C: Connector> Connection<C> {
         reason
     }
 
-    /// Opens an upstream and awaits its first byte if one is expected, again where that may help.
-    async fn open(&mut self) -> Result<C::Stream, EndReason> {
+    /// Opens an upstream and awaits its first byte if one is expected, again where that may help. The place
+    /// in the queue stays taken until the sign-in is over.
+    async fn open(&mut self) -> Result<(C::Stream, Option<OwnedSemaphorePermit>), EndReason> {
         let slots = Arc::clone(&self.slots);
         // Never closed; if it were, the limit would be gone, not the connection.
-        let _slot = self.local.unless_gone(slots.acquire()).await?;
+        let place = self.local.unless_gone(slots.acquire_owned()).await?.ok();
         let mut tries = Tries::default();
         loop {
             let failure = match self.attempt().await? {
-                Ok(upstream) => return Ok(upstream),
+                Ok(upstream) => return Ok((upstream, place)),
                 Err(failure) => failure,
             };
             let Some(pause) = tries.pause_after(&failure, Instant::now()) else {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::chunk::Chunk;
@@ -18,20 +19,25 @@ use crate::silence::Silence;
 use crate::traffic::Meter;
 use crate::{Connector, EndReason, Options, Refusal};
 
+/// More bytes than a far end says while one signs in with one key: about 2 KiB from dropbear.
+const SIGN_IN_ANSWERS: u64 = 4 * 1024;
+
 /// A timer so much late means that the process did not run: suspended or stopped, not merely busy.
 const NOT_RUNNING: Duration = Duration::from_secs(5);
 
 /// Where the timer stands when nothing is due.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// What the local program sent before the relay.
+/// What there is when the relay begins.
 pub(crate) struct Head {
-    /// The bytes.
+    /// What the local program has sent so far.
     pub(crate) bytes: Vec<u8>,
     /// How many of them the upstream has taken already.
     pub(crate) sent: usize,
-    /// Whether they are all it will send.
+    /// Whether that is all it will send.
     pub(crate) ended: bool,
+    /// The place among the handshakes, given back when the sign-in is over.
+    pub(crate) place: Option<OwnedSemaphorePermit>,
 }
 
 /// Relays until both sides have ended, or one has and the other stays silent, or the far end is dead. The
@@ -52,6 +58,8 @@ pub(crate) async fn run<C: Connector>(
         meter,
         connector,
         linger: options.linger,
+        place: head.place.filter(|_| !options.sign_in_takes.is_zero()),
+        signed_in: now + options.sign_in_takes,
         chunk: Chunk::new(head.bytes, head.sent, now),
         unflushed: head.sent > 0,
         local_ended: head.ended,
@@ -74,6 +82,10 @@ struct Relay<'a, C: Connector> {
     meter: &'a mut Meter,
     connector: &'a C,
     linger: Duration,
+    /// The place among the handshakes.
+    place: Option<OwnedSemaphorePermit>,
+    /// When it is given back at the latest.
+    signed_in: Instant,
     /// Read from the local program, on its way up.
     chunk: Chunk,
     /// The upstream has taken bytes that it was not asked to flush yet.
@@ -132,6 +144,9 @@ impl<C: Connector> Relay<'_, C> {
             }
             Pin::new(&mut *self.upstream).consume(written);
             self.meter.down(written);
+            if self.place.is_some() && self.meter.bytes_down() > SIGN_IN_ANSWERS {
+                self.place = None;
+            }
         }
         Poll::Ready(Ok(()))
     }
@@ -139,6 +154,7 @@ impl<C: Connector> Relay<'_, C> {
     /// The upstream has ended: the local program has been given all its bytes, and is told.
     fn end_down(&mut self, reason: EndReason, cx: &mut Context<'_>) {
         self.upstream_ended = true;
+        self.place = None;
         self.first.get_or_insert(reason);
         self.moved = Instant::now();
         // A socket's shutdown does not wait, and only fails where there is no one left to be told.
@@ -222,6 +238,7 @@ impl<C: Connector> Relay<'_, C> {
                     silence.forgive(now);
                 }
             }
+            self.place.take_if(|_| self.signed_in <= now);
             self.chunk.measure(now);
             if self.linger_ends().is_some_and(|end| end <= now) {
                 return Poll::Ready(self.verdict());
@@ -235,7 +252,9 @@ impl<C: Connector> Relay<'_, C> {
     /// When the clock must be looked at next, if ever.
     fn due(&self) -> Option<Instant> {
         let silence = self.silence.as_ref().filter(|_| !self.local_full && !self.upstream_ended);
-        let looks = [self.chunk.next_measure(), self.linger_ends(), silence.and_then(Silence::next_look)];
+        let place = self.place.as_ref().map(|_| self.signed_in);
+        let silence = silence.and_then(Silence::next_look);
+        let looks = [place, self.chunk.next_measure(), self.linger_ends(), silence];
         looks.into_iter().flatten().min()
     }
 

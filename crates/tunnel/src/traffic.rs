@@ -49,6 +49,7 @@ struct Counts {
 }
 
 impl Shared {
+    /// All at nothing.
     pub(crate) fn new() -> Self {
         Self {
             counts: Mutex::default(),
@@ -64,6 +65,7 @@ impl Shared {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The figures now.
     pub(crate) fn traffic(&self) -> Traffic {
         let counts = self.counts();
         Traffic {
@@ -75,10 +77,12 @@ impl Shared {
         }
     }
 
+    /// See `Tunnel::changes`.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.generation.subscribe()
     }
 
+    /// See `Tunnel::ends`.
     pub(crate) fn ends(&self) -> broadcast::Receiver<ConnectionEnd> {
         self.ends.subscribe()
     }
@@ -103,6 +107,11 @@ impl Meter {
         self.shared.bytes_up.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
+    /// What the local program took so far.
+    pub(crate) fn bytes_down(&self) -> u64 {
+        self.down
+    }
+
     /// The local program took so many bytes.
     pub(crate) fn down(&mut self, bytes: usize) {
         self.down += bytes as u64;
@@ -120,6 +129,7 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
+    /// Counts a connection in.
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
         let number = {
             let mut counts = shared.counts();
