@@ -42,10 +42,13 @@ impl Demo {
 /// `BERTH_DEMO_DIALECT`: the server line it imitates, e.g. `23.09`; the newest by default.
 #[cfg(feature = "demo")]
 fn dialect() -> Result<demo_cluster::Dialect, Error> {
-    match std::env::var("BERTH_DEMO_DIALECT") {
-        Ok(name) => name.parse().map_err(|_| shell::failure(&format!("There is no demo dialect “{name}”."))),
-        Err(_) => Ok(demo_cluster::Dialect::default()),
-    }
+    use demo_cluster::Dialect;
+
+    let Ok(line) = std::env::var("BERTH_DEMO_DIALECT") else { return Ok(Dialect::default()) };
+    Dialect::all()
+        .into_iter()
+        .find(|d| d.manager_version().starts_with(&line))
+        .ok_or_else(|| shell::failure(&format!("There is no demo of a server line “{line}”.")))
 }
 
 #[cfg(not(feature = "demo"))]
