@@ -17,6 +17,7 @@ const LIGHT = {
   colorSuccessText: "#2b7a0b",
   colorWarningText: "#8f5500",
   colorErrorText: "#c5221f",
+  colorInfoText: "#0f5580",
 };
 const DARK = {
   colorBgBase: "#14171a",
@@ -25,6 +26,7 @@ const DARK = {
   colorSuccessText: "#7bcf5b",
   colorWarningText: "#e0a23c",
   colorErrorText: "#f27a77",
+  colorInfoText: "#6cb8e6",
 };
 
 export function berthTheme(dark: boolean, still: boolean): ThemeConfig {
@@ -43,9 +45,9 @@ export function berthTheme(dark: boolean, still: boolean): ThemeConfig {
       borderRadius: 6,
       controlHeight: 30,
       motion: !still,
-      motionDurationSlow: "0.16s",
-      motionDurationMid: "0.12s",
-      motionDurationFast: "0.08s",
+      ...(still
+        ? {}
+        : { motionDurationSlow: "0.16s", motionDurationMid: "0.12s", motionDurationFast: "0.08s" }),
       // Ant Design's own secondary text is below AA on the grey behind it.
       colorTextSecondary: dark ? "rgba(255,255,255,0.70)" : "rgba(0,0,0,0.68)",
       colorTextDescription: dark ? "rgba(255,255,255,0.65)" : "rgba(0,0,0,0.62)",

@@ -11,6 +11,7 @@ import { appName } from "../lib/apps";
 import { describeFailure } from "../lib/failures";
 import { useConnections } from "../state/live";
 import { useScreen } from "../state/screen";
+import { NARROW, useMedia } from "../state/use-media";
 import { Bytes, StateLine } from "./live-state";
 import { StopButton } from "./stop-button";
 import { portReasonText } from "./words";
@@ -20,8 +21,9 @@ export function ConnectionsPage() {
   const { openConnection, goTo } = useScreen();
   const connections = useConnections();
 
-  const columns = useMemo<Column<Connection>[]>(
-    () => [
+  const narrow = useMedia(NARROW);
+  const columns = useMemo<Column<Connection>[]>(() => {
+    const all: Column<Connection>[] = [
       {
         key: "session",
         title: t("connections.columns.session"),
@@ -47,7 +49,7 @@ export function ConnectionsPage() {
       {
         key: "port",
         title: t("connections.columns.port"),
-        width: 150,
+        width: 140,
         render: (c) => (
           <Tooltip title={portReasonText(t, c.portReason)}>
             <span className="mono">
@@ -59,10 +61,10 @@ export function ConnectionsPage() {
       {
         key: "state",
         title: t("connections.columns.state"),
-        width: 210,
+        width: narrow ? 150 : 200,
         render: (c) => (
           <Tooltip title={c.incident === null ? undefined : describeFailure(t, c.incident.error).message}>
-            <span>
+            <span className="ellipsis">
               <StateLine connection={c} />
             </span>
           </Tooltip>
@@ -71,7 +73,7 @@ export function ConnectionsPage() {
       {
         key: "traffic",
         title: t("connections.columns.traffic"),
-        width: 190,
+        width: 182,
         render: (c) => <Bytes connection={c} />,
       },
       {
@@ -83,7 +85,7 @@ export function ConnectionsPage() {
       {
         key: "control",
         title: t("sessions.columns.control"),
-        width: 130,
+        width: 108,
         render: (c) => {
           const ssh = c.commands.find((command) => command.kind === "ssh");
           return (
@@ -100,9 +102,9 @@ export function ConnectionsPage() {
           );
         },
       },
-    ],
-    [t, openConnection],
-  );
+    ];
+    return narrow ? all.filter((column) => column.key !== "since") : all;
+  }, [t, openConnection, narrow]);
 
   if (connections.length === 0) {
     return (

@@ -26,16 +26,18 @@ export function isReachable(status: string): boolean {
   return statusGroup(status) === "running";
 }
 
-const COLORS: Readonly<Record<string, string>> = {
-  RUNNING: "green",
-  RUNNING_DEGRADED: "gold",
-  TERMINATING: "orange",
-  ERROR: "red",
+export type Tone = "success" | "warning" | "error" | "info" | "neutral";
+
+const TONES: Readonly<Record<string, Tone>> = {
+  RUNNING: "success",
+  RUNNING_DEGRADED: "warning",
+  TERMINATING: "warning",
+  ERROR: "error",
 };
 
-/** Colour of the status tag, of Ant Design's presets. */
-export function statusColor(status: string): string {
-  return COLORS[status] ?? (statusGroup(status) === "pending" ? "blue" : "default");
+/** Colour of the status tag. */
+export function statusTone(status: string): Tone {
+  return TONES[status] ?? (statusGroup(status) === "pending" ? "info" : "neutral");
 }
 
 /** What the status filter can show. `active` is everything that has not ended. */

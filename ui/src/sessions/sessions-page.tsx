@@ -64,7 +64,9 @@ export function SessionsPage() {
             label: (
               <span data-testid={`sessions-status-filter-${name}`}>
                 {t(`sessions.filters.${name}`)}
-                <span className="count tabular">{found.filter((s) => passes(name, s.status)).length}</span>
+                <span className="count tabular">
+                  {query.data === undefined ? "" : found.filter((s) => passes(name, s.status)).length}
+                </span>
               </span>
             ),
           }))}

@@ -1,5 +1,5 @@
 /** The table of sessions: arrows move, Enter opens the launcher, the app icon is the first control. */
-import { Badge, Button, Tag, Tooltip } from "antd";
+import { Badge, Button, Tooltip } from "antd";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import type { Connection } from "../bindings/Connection";
@@ -8,22 +8,24 @@ import { AppsIcon } from "../components/app-icon";
 import { type Column, DataTable } from "../components/data-table";
 import { RelativeTime } from "../components/relative-time";
 import { resourceParts, shortImage } from "../lib/format";
-import { isReachable, statusColor } from "../lib/status";
+import { isReachable, statusTone } from "../lib/status";
 import { useConnections } from "../state/live";
 import { useScreen } from "../state/screen";
+import { NARROW, useMedia } from "../state/use-media";
 
 export function SessionsTable({ sessions }: { sessions: Session[] }) {
   const { t, i18n } = useTranslation();
   const { openLauncher } = useScreen();
   const locale = i18n.language;
+  const narrow = useMedia(NARROW);
 
-  const columns = useMemo<Column<Session>[]>(
-    () => [
+  const columns = useMemo<Column<Session>[]>(() => {
+    const all: Column<Session>[] = [
       {
         key: "name",
         title: t("sessions.columns.name"),
         compare: (a, b) => a.name.localeCompare(b.name, locale),
-        render: (session) => <NameCell session={session} />,
+        render: (session) => <NameCell session={session} withImage={narrow} />,
       },
       {
         key: "status",
@@ -32,13 +34,14 @@ export function SessionsTable({ sessions }: { sessions: Session[] }) {
         compare: (a, b) => a.status.localeCompare(b.status),
         render: (session) => (
           <Tooltip title={session.statusInfo}>
-            <Tag
-              color={statusColor(session.status)}
-              className={session.statusInfo ? "status has-info" : "status"}
+            <span
+              className="status"
+              data-tone={statusTone(session.status)}
+              data-info={session.statusInfo !== null}
               data-testid={`session-status-${session.name}`}
             >
               {session.status}
-            </Tag>
+            </span>
           </Tooltip>
         ),
       },
@@ -73,9 +76,9 @@ export function SessionsTable({ sessions }: { sessions: Session[] }) {
         compare: (a, b) => (b.createdAt ?? "").localeCompare(a.createdAt ?? ""),
         render: (session) => (session.createdAt === null ? null : <RelativeTime at={session.createdAt} />),
       },
-    ],
-    [t, locale, openLauncher],
-  );
+    ];
+    return narrow ? all.filter((column) => column.key !== "image") : all;
+  }, [t, locale, openLauncher, narrow]);
 
   return (
     <DataTable
@@ -90,7 +93,7 @@ export function SessionsTable({ sessions }: { sessions: Session[] }) {
   );
 }
 
-function NameCell({ session }: { session: Session }) {
+function NameCell({ session, withImage }: { session: Session; withImage: boolean }) {
   const { t } = useTranslation();
   const { openConnection } = useScreen();
   const open = useConnections().filter((c) => c.sessionId === session.id && c.state !== "stopped");
@@ -98,10 +101,11 @@ function NameCell({ session }: { session: Session }) {
   return (
     <span className="name-cell">
       <span
-        className="name ellipsis"
+        className="name-lines"
         title={details(session, t("sessions.project"), t("sessions.resourceGroup"))}
       >
-        {session.name}
+        <span className="name ellipsis">{session.name}</span>
+        {withImage ? <span className="mono quiet ellipsis">{shortImage(session.image)}</span> : null}
       </span>
       {first === undefined ? null : (
         <ProxyMark connection={first} count={open.length} onOpen={() => openConnection(first)} />
@@ -141,7 +145,7 @@ function ProxyMark({
 }
 
 function details(session: Session, project: string, group: string): string {
-  const parts = [session.name, session.sessionType];
+  const parts = [session.name, session.image, session.sessionType];
   if (session.project !== null) parts.push(`${project}: ${session.project}`);
   if (session.resourceGroup !== null) parts.push(`${group}: ${session.resourceGroup}`);
   return parts.join("\n");

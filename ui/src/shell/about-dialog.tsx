@@ -20,7 +20,7 @@ export function AboutDialog() {
       open={about}
       onClose={() => showAbout(false)}
       title={t("about.title")}
-      width={440}
+      width={480}
       testId="about-dialog"
     >
       <Facts />

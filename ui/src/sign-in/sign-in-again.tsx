@@ -31,24 +31,26 @@ export function SignInAgainDialog({
       mask={{ closable: false }}
       testId="signin-again-dialog"
     >
-      <p>{t("signInAgain.text")}</p>
-      {account.demo ? (
-        <DemoAgain onDone={onClose} />
-      ) : (
-        <SignInForm
-          fixed
-          start={{
-            address: account.server.address,
-            mode: account.server.mode,
-            user: account.user,
-            tls: account.tls,
-          }}
-          profiles={[]}
-          secretPlace={startup?.secretPlace ?? "memory"}
-          rememberAtFirst={account.secretPlace !== "memory"}
-          onSignedIn={onClose}
-        />
-      )}
+      <div className="signin-again">
+        <p>{t("signInAgain.text")}</p>
+        {account.demo ? (
+          <DemoAgain onDone={onClose} />
+        ) : (
+          <SignInForm
+            fixed
+            start={{
+              address: account.server.address,
+              mode: account.server.mode,
+              user: account.user,
+              tls: account.tls,
+            }}
+            profiles={[]}
+            secretPlace={startup?.secretPlace ?? "memory"}
+            rememberAtFirst={account.secretPlace !== "memory"}
+            onSignedIn={onClose}
+          />
+        )}
+      </div>
     </Dialog>
   );
 }

@@ -4,16 +4,7 @@
  * one-time password or offer to push out an older login.
  */
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import {
-  Alert,
-  type AutoComplete,
-  Button,
-  Checkbox,
-  type GetRef,
-  Input,
-  type InputRef,
-  Segmented,
-} from "antd";
+import { Alert, Button, Checkbox, Input, type InputRef, Segmented } from "antd";
 import { ChevronDown, ChevronRight, CircleCheck, TriangleAlert } from "lucide-react";
 import { createRef, type FormEvent, useCallback, useEffect, useId, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
