@@ -23,6 +23,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a screen is looked at while something is awaited.
 const GLANCE: Duration = Duration::from_millis(100);
 
+/// The key under which WebDriver names an element.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// The first element of a selector that a person would see.
+const VISIBLE: &str = "return [...document.querySelectorAll(arguments[0])].find(e => e.getClientRects().length > 0 \
+                       && e.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true })) ?? null";
+
+/// Brings it into the middle, away from what floats over the edges.
+const CENTER: &str = "[...document.querySelectorAll(arguments[0])].find(e => e.getClientRects().length > 0) \
+                      ?.scrollIntoView({ block: 'center', inline: 'nearest', behavior: 'instant' })";
+
 /// One run of the app.
 pub(crate) struct App {
     /// WebDriver, for what the methods here do not say.
@@ -80,13 +91,9 @@ impl App {
 
     /// The visible element with that test id, when it is there now.
     async fn look(&self, id: &str) -> Option<Element> {
-        let selector = format!("[data-testid={}]", Value::from(id));
-        for element in self.client.find_all(Locator::Css(&selector)).await.ok()? {
-            if element.is_displayed().await.unwrap_or(false) {
-                return Some(element);
-            }
-        }
-        None
+        let found = self.client.execute(VISIBLE, vec![json!(selector(id))]).await.ok()?;
+        let reference = found.get(ELEMENT)?.as_str()?.to_owned();
+        Some(Element::from_element_id(self.client.clone(), reference.into()))
     }
 
     /// Whether an element is on screen now.
@@ -107,15 +114,10 @@ impl App {
 
     /// Clicks, as soon as the element can be clicked: dialogs move while they open.
     pub(crate) async fn click(&self, id: &str) -> Result<()> {
-        let selector = format!("[data-testid={}]", Value::from(id));
-        let center = "const e = [...document.querySelectorAll(arguments[0])].find(e => e.offsetParent !== null); \
-                      if (e) e.scrollIntoView({ block: 'center', inline: 'nearest' });";
         self.eventually(&format!("a click on {id}"), async || {
-            let _ = self.client.execute(center, vec![json!(selector)]).await;
-            match self.look(id).await {
-                Some(element) => element.is_enabled().await.unwrap_or(false) && element.click().await.is_ok(),
-                None => false,
-            }
+            let Some(element) = self.look(id).await else { return false };
+            let _ = self.client.execute(CENTER, vec![json!(selector(id))]).await;
+            element.is_enabled().await.unwrap_or(false) && element.click().await.is_ok()
         })
         .await
     }
@@ -217,10 +219,15 @@ impl App {
     }
 }
 
+fn selector(id: &str) -> String {
+    format!("[data-testid={}]", Value::from(id))
+}
+
 async fn read(element: &Element) -> Result<String> {
     Ok(match element.tag_name().await?.as_str() {
         "input" | "textarea" => element.prop("value").await?.unwrap_or_default(),
-        _ => element.text().await?,
+        // Not WebDriver's own text: it takes links that are cut off with an ellipsis for hidden.
+        _ => element.prop("innerText").await?.unwrap_or_default(),
     })
 }
 
