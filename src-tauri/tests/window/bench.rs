@@ -19,9 +19,18 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// An empty home on a fresh display.
+    /// An empty home on a fresh display; its path has spaces, as people's have.
     pub(crate) fn new() -> Result<Self> {
-        let home = tempfile::Builder::new().prefix("berth window ").tempdir()?;
+        Self::at("berth window ")
+    }
+
+    /// The same with a plain path, which looks better in pictures.
+    pub(crate) fn for_pictures() -> Result<Self> {
+        Self::at("mina-")
+    }
+
+    fn at(prefix: &str) -> Result<Self> {
+        let home = tempfile::Builder::new().prefix(prefix).tempdir()?;
         for folder in ["data", "runtime", "config", "cache", "share"] {
             fs::DirBuilder::new().mode(0o700).create(home.path().join(folder))?;
         }
@@ -33,7 +42,7 @@ impl Bench {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
-    /// The home folder; its path has spaces, as people's have.
+    /// The home folder.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
     }

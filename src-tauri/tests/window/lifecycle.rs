@@ -122,7 +122,9 @@ async fn remembered(bench: &Bench) -> Result<()> {
     let account = cluster.account();
     let app = bench.open().await?;
     steps::fill_sign_in(&app, &cluster.webserver_url(), &account.email, &account.password).await?;
-    app.click("signin-remember").await?;
+    const REMEMBER: &str = "const box = document.querySelector('[data-testid=signin-remember]'); \
+                            return (box.matches('input') ? box : box.querySelector('input')).checked";
+    ensure!(app.script(REMEMBER).await? == true, "“Remember me” is not offered first where it is safe");
     app.click("signin-submit").await?;
     let shown = steps::connect(&app, "data-prep").await?;
 

@@ -20,7 +20,7 @@ async fn screens_in_dark() -> Result<()> {
 }
 
 async fn screens(tag: &str) -> Result<()> {
-    let bench = Bench::new()?;
+    let bench = Bench::for_pictures()?;
     let cluster = DemoCluster::start(Options::default()).await?;
     let app = bench.open().await?;
     steps::sign_in(&app, &cluster).await?;

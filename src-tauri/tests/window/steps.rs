@@ -72,13 +72,14 @@ pub(crate) async fn save_key(bench: &Bench, app: &App, path: &Path) -> Result<()
 pub(crate) async fn sign_out(app: &App) -> Result<()> {
     app.click("user-menu").await?;
     app.click("user-menu-signout").await?;
-    app.eventually("the sign-in page", async || {
-        if app.is_visible("signout-confirm").await {
-            let _ = app.click("signout-confirm").await;
-        }
-        app.is_visible("signin-address").await
+    app.eventually("the sign-in page or a question", async || {
+        app.is_visible("signout-confirm").await || app.is_visible("signin-address").await
     })
-    .await
+    .await?;
+    if app.is_visible("signout-confirm").await {
+        app.click("signout-confirm").await?;
+    }
+    app.find("signin-address").await.map(drop)
 }
 
 /// Closes the dialog that is on top.
