@@ -9,6 +9,7 @@ mod checks;
 mod chores;
 mod demo;
 mod display;
+mod real_cluster;
 mod run;
 mod setup;
 
@@ -28,6 +29,7 @@ cargo xtask COMMAND
   icons                    draw icons/*.png, .ico and .icns from icons/*.svg
   screenshots              take docs/images from the real app on a virtual display
   package                  build the .deb and .rpm (dist profile) into target/dist/bundle
+  real-cluster ...         a real Backend.AI on this computer; `real-cluster --help` tells how
   setup                    install what the commands above need, and nothing else
 ";
 
@@ -58,6 +60,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "icons" => chores::icons().map(|()| ExitCode::SUCCESS),
         "screenshots" => chores::screenshots().map(|()| ExitCode::SUCCESS),
         "package" => chores::package().map(|()| ExitCode::SUCCESS),
+        "real-cluster" => real_cluster::run(rest),
         "setup" => setup::everything().map(|()| ExitCode::SUCCESS),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
