@@ -31,7 +31,7 @@ impl Bench {
 
     fn at(prefix: &str) -> Result<Self> {
         let home = tempfile::Builder::new().prefix(prefix).tempdir()?;
-        for folder in ["data", "runtime", "config", "cache", "share"] {
+        for folder in ["data", "runtime", "config", "cache", "share", "tmp"] {
             fs::DirBuilder::new().mode(0o700).create(home.path().join(folder))?;
         }
         Ok(Self { desk: Desk::start()?, home, variables: Vec::new() })
@@ -67,6 +67,7 @@ impl Bench {
             ("XDG_CONFIG_HOME".to_owned(), at("config")),
             ("XDG_CACHE_HOME".to_owned(), at("cache")),
             ("XDG_DATA_HOME".to_owned(), at("share")),
+            ("TMPDIR".to_owned(), at("tmp")),
             ("DISPLAY".to_owned(), self.desk.name()),
             ("GDK_BACKEND".to_owned(), "x11".to_owned()),
             ("LANG".to_owned(), "C.UTF-8".to_owned()),

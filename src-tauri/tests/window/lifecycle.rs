@@ -78,6 +78,10 @@ async fn a_termination_signal_ends_everything_in_order() -> Result<()> {
     desk::signal(&bench.app_process()?.to_string(), "TERM");
     has_ended(&bench).await?;
     ensure!(!is_open(shown.port), "the port outlived the app");
+    // The demo cluster's files went with it.
+    let left: Vec<_> =
+        fs::read_dir(bench.home().join("tmp"))?.flatten().map(|entry| entry.file_name()).collect();
+    ensure!(left.is_empty(), "left behind: {left:?}");
     Ok(())
 }
 
