@@ -345,20 +345,6 @@ impl Cluster {
         named.max_by_key(|session| (session.is_live(), session.created_at)).cloned()
     }
 
-    /// Makes the keys of all running sessions; stops early with the cluster.
-    pub(crate) fn make_keys(&self) {
-        let containers: Vec<_> =
-            self.state().sessions.iter().filter_map(|session| session.container.clone()).collect();
-        for container in containers {
-            if self.stop.is_cancelled() {
-                return;
-            }
-            if let Err(error) = container.ensure_keys() {
-                tracing::warn!(session = %container.session_name, %error, "no keys");
-            }
-        }
-    }
-
     /// Ends everything that runs inside sessions.
     pub(crate) fn end_containers(&self) {
         let containers: Vec<_> =

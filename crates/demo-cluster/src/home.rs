@@ -106,7 +106,7 @@ fn put(home: &Path, name: &str, content: &str) -> io::Result<()> {
 
 fn bashrc(name: &str) -> String {
     format!(
-        "PS1='work@main1[{name}]:\\w\\$ '\n\
+        "PS1='work@main1[{name}]:\\w$ '\n\
          PROMPT_COMMAND=\n\
          HISTFILE=\"$HOME/.bash_history\"\n\
          alias ll='ls -l'\n"

@@ -184,9 +184,6 @@ impl DemoCluster {
         ] {
             cluster.tasks.spawn(server::serve(&cluster, listener, router));
         }
-        // Keys take a moment each; they are made ahead, one by one, unless somebody asks first.
-        let ahead = cluster.clone();
-        cluster.tasks.spawn_blocking(move || ahead.make_keys());
         Ok(DemoCluster { cluster, web_port, manager_port, folder })
     }
 

@@ -96,10 +96,16 @@ async fn carry(channel: Channel<Msg>, stream: TcpStream) {
         }
         let _ = to_client.eof().await;
     };
-    // The client's Close ends everything; without it, both directions have to end.
-    tokio::select! {
-        () = receive => {}
-        _ = async { tokio::join!(up, down) } => {}
+    // The client's Close may arrive while what it sent before is still being written; without a
+    // Close, both directions have to end.
+    tokio::pin!(receive, up, down);
+    let (mut closed, mut up_ended, mut down_ended) = (false, false, false);
+    while !(up_ended && (down_ended || closed)) {
+        tokio::select! {
+            () = &mut receive, if !closed => closed = true,
+            () = &mut up, if !up_ended => up_ended = true,
+            () = &mut down, if !down_ended => down_ended = true,
+        }
     }
     let _ = to_client.close().await;
 }

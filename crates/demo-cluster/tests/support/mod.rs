@@ -166,9 +166,7 @@ async fn carry(local: TcpStream, remote: Ws) {
         while let Some(Ok(message)) = source.next().await {
             match message {
                 Message::Binary(data) => {
-                    if writer.write_all(&data).await.is_err() {
-                        return;
-                    }
+                    let Ok(()) = writer.write_all(&data).await else { return };
                 }
                 Message::Close(_) => return,
                 _ => {}
@@ -308,4 +306,85 @@ pub async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     panic!("never: {what}");
+}
+
+/// Headers of a signed request to the manager (protocol.md 1.3), computed here on its own.
+pub fn sign(
+    cluster: &DemoCluster,
+    method: &str,
+    target: &str,
+    content_type: &str,
+) -> Vec<(&'static str, String)> {
+    let account = cluster.account();
+    sign_with(cluster, &account.access_key, &account.secret_key, method, target, content_type)
+}
+
+pub fn sign_with(
+    cluster: &DemoCluster,
+    access_key: &str,
+    secret_key: &str,
+    method: &str,
+    target: &str,
+    content_type: &str,
+) -> Vec<(&'static str, String)> {
+    use hmac::{Hmac, Mac as _};
+    use sha2::{Digest as _, Sha256};
+    let mac = |key: &[u8], data: &str| {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+        mac.update(data.as_bytes());
+        mac.finalize().into_bytes()
+    };
+    let now = time::OffsetDateTime::now_utc();
+    let date = now
+        .format(time::macros::format_description!(
+            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]+00:00"
+        ))
+        .unwrap();
+    let host = cluster.manager_url().replace("http://", "");
+    let version = cluster.dialect().api_version();
+    let nothing = hex::encode(Sha256::digest(b""));
+    let text = format!(
+        "{method}\n{target}\n{date}\nhost:{host}\ncontent-type:{content_type}\nx-backendai-version:{version}\n{nothing}"
+    );
+    let day = mac(secret_key.as_bytes(), &date[..10].replace('-', ""));
+    let signature = hex::encode(mac(&mac(&day, &host), &text));
+    vec![
+        ("Date", date),
+        ("X-BackendAI-Version", version.to_owned()),
+        ("Authorization", format!("BackendAI signMethod=HMAC-SHA256, credential={access_key}:{signature}")),
+    ]
+}
+
+/// A stream opened at the manager; `target` begins with the session.
+pub async fn manager_stream(cluster: &DemoCluster, target: &str) -> Result<Ws, WsError> {
+    let target = format!("/stream/session/{target}");
+    let url = format!("{}{target}", cluster.manager_url().replace("http://", "ws://"));
+    let mut request = url.into_client_request().unwrap();
+    for (name, value) in sign(cluster, "GET", &target, "application/octet-stream") {
+        request.headers_mut().insert(name, value.parse().unwrap());
+    }
+    let (socket, _) = tokio_tungstenite::connect_async(request).await?;
+    Ok(socket)
+}
+
+/// The next data of a stream as text.
+pub async fn data(socket: &mut Ws) -> String {
+    loop {
+        match within(socket.next()).await.unwrap().unwrap() {
+            Message::Binary(data) => return String::from_utf8_lossy(&data).into_owned(),
+            Message::Ping(_) | Message::Pong(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// The close code a stream ends with; None for an end without one.
+pub async fn close_code(socket: &mut Ws) -> Option<u16> {
+    loop {
+        match within(socket.next()).await {
+            Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return None,
+        }
+    }
 }
