@@ -7,6 +7,7 @@ import { type ReactNode, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Failure } from "./backend/backend";
 import type { Startup } from "./bindings/Startup";
+import { popupContainer } from "./components/dialog";
 import { FailureAlert } from "./components/failure-alert";
 import { localeFor, switchLocale } from "./i18n";
 import { Shell } from "./shell/shell";
@@ -39,6 +40,7 @@ export function AppRoot({ live }: { live: () => Promise<Startup> }) {
       locale={i18n.language === "ko" ? koKR : enUS}
       theme={berthTheme(dark, still)}
       wave={{ disabled: true }}
+      getPopupContainer={popupContainer}
       button={{ autoInsertSpace: false }}
     >
       <AntApp className="app" message={{ maxCount: 3, top: 12 }}>

@@ -6,6 +6,7 @@ import "./styles/shell.css";
 import "./styles/tables.css";
 import "./styles/launcher.css";
 import "./styles/connection.css";
+import "./styles/dialog.css";
 import "./styles/settings.css";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";

@@ -143,6 +143,8 @@ const screens: Screen[] = [
       await w.failNext("refreshSessions", "gateway", { address: "https://ai.hanbit-lab.example" });
       await w.click("sessions-refresh");
       await w.seen("sessions-stale");
+      await w.page.mouse.move(0, 0);
+      await w.page.locator(".ant-tooltip").waitFor({ state: "detached" });
     },
   },
   {

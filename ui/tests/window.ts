@@ -50,6 +50,8 @@ export async function openWindow(scenario: string, options: OpenOptions = {}) {
   page.setDefaultTimeout(10_000);
   page.on("pageerror", (error) => problems.push(`page error: ${error.message}`));
   page.on("console", (message) => {
+    // Ant Design says this about a popup whose trigger has left meanwhile, in development builds.
+    if (message.text().includes("should in same shadow root")) return;
     if (["error", "warning"].includes(message.type())) problems.push(message.text());
   });
   if (options.startup !== undefined) {
@@ -58,6 +60,7 @@ export async function openWindow(scenario: string, options: OpenOptions = {}) {
     }, options.startup);
   }
   await page.goto(`${inject("origin")}/?mock=${scenario}`);
+  await page.waitForFunction(() => window.berthMock !== undefined);
   return new Window(page);
 }
 

@@ -2,7 +2,8 @@
  * The backend of a plain browser: for `npm run dev` with `?mock=SCENARIO` and for the screen tests.
  * It keeps to the contract of `backend.ts` (answers, failures, events) and is steered through
  * `window.berthMock`. Scenarios: `sign-in` (nobody signed in), `restoring`, `signed-in`, `empty` (no
- * sessions), `loading` (the session list never comes), `unreachable` (it fails).
+ * sessions), `loading` (the session list never comes), `unreachable` (it fails), `broken` (the
+ * first start fails).
  */
 import type { Account } from "../bindings/Account";
 import type { Connection } from "../bindings/Connection";
@@ -96,6 +97,7 @@ export function mockBackend(scenario: string): Backend {
       failure("unreachable", { address: server.address, detail: "no route to host" }),
     );
   }
+  if (scenario === "broken") controls.failNext("startup", failure("internal"));
   if (controls.startup.settings) settings = controls.startup.settings;
   for (const connection of controls.startup.connections ?? []) connections.set(connection.id, connection);
 

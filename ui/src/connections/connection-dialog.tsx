@@ -1,14 +1,14 @@
 /** One local port: where to connect to, with what key, by which command, and how it is doing. */
-import { Alert, App, Button } from "antd";
+import { useMutation } from "@tanstack/react-query";
+import { Alert, Button } from "antd";
 import { useTranslation } from "react-i18next";
-import { asFailure, type UrlKind } from "../backend/backend";
+import type { Failure, UrlKind } from "../backend/backend";
 import { useBackend } from "../backend/context";
 import type { Connection } from "../bindings/Connection";
 import { CopyButton } from "../components/copy";
 import { Dialog } from "../components/dialog";
 import { FailureAlert } from "../components/failure-alert";
 import { appName } from "../lib/apps";
-import { failureLine } from "../lib/failures";
 import { formatClock } from "../lib/format";
 import { useConnections } from "../state/live";
 import { useScreen } from "../state/screen";
@@ -22,35 +22,29 @@ export function ConnectionDialog() {
   const { t } = useTranslation();
   const { connection: asked, openConnection } = useScreen();
   const live = useConnections().find((c) => c.id === asked?.id);
+  if (asked === null) return null;
   // A tunnel that vanished stays readable, as stopped.
-  const connection = live ?? (asked === null ? null : { ...asked, state: "stopped" as const });
+  const connection = live ?? { ...asked, state: "stopped" as const };
   const close = () => openConnection(null);
   return (
     <Dialog
-      open={asked !== null}
+      key={asked.id}
+      open
       onClose={close}
-      title={
-        connection === null
-          ? null
-          : t("connection.title", { app: appName(connection.app), name: connection.sessionName })
-      }
+      title={t("connection.title", { app: appName(connection.app), name: connection.sessionName })}
       width={720}
-      className="connection-modal"
-      centered
       testId="connection-dialog"
       footer={
-        connection === null ? null : (
-          <div className="connection-footer">
-            {live === undefined ? null : (
-              <StopButton connection={live} testId="connection-stop" onStopped={close} />
-            )}
-            <span className="spacer" />
-            <Button onClick={close}>{t("common.close")}</Button>
-          </div>
-        )
+        <>
+          {live === undefined ? null : (
+            <StopButton connection={live} testId="connection-stop" onStopped={close} />
+          )}
+          <span className="spacer" />
+          <Button onClick={close}>{t("common.close")}</Button>
+        </>
       }
     >
-      {connection === null ? null : <Body connection={connection} />}
+      <Body connection={connection} />
     </Dialog>
   );
 }
@@ -154,8 +148,10 @@ function Value({ name, label, value }: { name: string; label: string; value: str
 
 function Url({ connection, kind, url }: { connection: Connection; kind: UrlKind; url: string }) {
   const { t } = useTranslation();
-  const { message } = App.useApp();
   const backend = useBackend();
+  const open = useMutation<null, Failure>({
+    mutationFn: () => backend.openConnectionUrl(connection.id, kind),
+  });
   const label = t(`connection.url.${kind}`);
   return (
     <div className="url">
@@ -169,9 +165,7 @@ function Url({ connection, kind, url }: { connection: Connection; kind: UrlKind;
           onClick={(event) => {
             // The shell opens it; the webview must not navigate.
             event.preventDefault();
-            backend.openConnectionUrl(connection.id, kind).catch((reason: unknown) => {
-              void message.error(failureLine(t, asFailure(reason)));
-            });
+            open.mutate();
           }}
         >
           {url}
@@ -182,6 +176,7 @@ function Url({ connection, kind, url }: { connection: Connection; kind: UrlKind;
           testId={`connection-copy-${kind}-url`}
         />
       </dd>
+      {open.error === null ? null : <FailureAlert failure={open.error} testId="connection-url-error" />}
     </div>
   );
 }

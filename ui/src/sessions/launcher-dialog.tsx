@@ -106,6 +106,8 @@ function Apps({ sessionId, status, logins }: { sessionId: string; status: string
               className="app-tile"
               aria-busy={pending === app.name}
               disabled={pending !== null}
+              // biome-ignore lint/a11y/noAutofocus: Enter on a row, Enter on SSH / SFTP
+              autoFocus={app.name === "sshd"}
               onClick={() => connect.mutate(app.name)}
               data-testid={`launcher-app-${app.name}`}
             >

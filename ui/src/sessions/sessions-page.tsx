@@ -1,6 +1,6 @@
 /** The account's sessions: search, filter, refresh, and the table with its states. */
 import { Button, Empty, Input, type InputRef, Segmented, Skeleton, Tooltip } from "antd";
-import { RefreshCw, Search } from "lucide-react";
+import { RefreshCw, Search, X } from "lucide-react";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Failure } from "../backend/backend";
@@ -41,7 +41,7 @@ export function SessionsPage() {
           placeholder={t("sessions.search")}
           aria-label={t("sessions.search")}
           aria-keyshortcuts="/"
-          allowClear
+          allowClear={{ clearIcon: <X size={13} aria-label={t("sessions.clear")} /> }}
           value={text}
           onChange={(event) => setText(event.target.value)}
           onKeyDown={(event) => {

@@ -1,15 +1,13 @@
 /** Which cluster this is and how far to trust the way to it; the user menu at the right. */
-import { useMutation } from "@tanstack/react-query";
-import { App, Button, Dropdown, Tag, Tooltip } from "antd";
+import { Button, Dropdown, Tag, Tooltip } from "antd";
 import { ChevronDown, CircleUserRound, Info, LogOut, Settings2 } from "lucide-react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { Failure } from "../backend/backend";
-import { useBackend } from "../backend/context";
 import type { Account } from "../bindings/Account";
-import { failureLine } from "../lib/failures";
 import { addressHost } from "../lib/format";
 import { useConnections } from "../state/live";
 import { useScreen } from "../state/screen";
+import { SignOutDialog, useSignOut } from "./sign-out";
 
 export function TopBar({ account }: { account: Account }) {
   const { t } = useTranslation();
@@ -51,76 +49,60 @@ export function TopBar({ account }: { account: Account }) {
 function UserMenu({ account }: { account: Account }) {
   const { t } = useTranslation();
   const { goTo, showAbout } = useScreen();
-  const { message, modal } = App.useApp();
-  const backend = useBackend();
+  const signOut = useSignOut();
+  const [asking, setAsking] = useState(false);
   const open = useConnections().filter((c) => c.state !== "stopped").length;
-  const signOut = useMutation<null, Failure>({
-    mutationFn: () => backend.signOut(),
-    onError: (failure) => message.error(failureLine(t, failure)),
-  });
-
-  function askAndSignOut() {
-    if (open === 0) {
-      signOut.mutate();
-      return;
-    }
-    modal.confirm({
-      title: t("signOut.title"),
-      content: t("signOut.closes", { count: open }),
-      okText: t("signOut.action"),
-      cancelText: t("common.cancel"),
-      okButtonProps: { "data-testid": "signout-confirm" },
-      onOk: () => signOut.mutate(),
-    });
-  }
 
   return (
-    <Dropdown
-      trigger={["click"]}
-      placement="bottomRight"
-      menu={{
-        items: [
-          {
-            key: "who",
-            disabled: true,
-            label: (
-              <span className="user-card">
-                <span>{account.user}</span>
-                <span className="quiet">
-                  {account.role === null ? "" : `${account.role} · `}
-                  {t(`secretPlace.${account.secretPlace}`)}
+    <>
+      <Dropdown
+        trigger={["click"]}
+        placement="bottomRight"
+        menu={{
+          items: [
+            {
+              key: "who",
+              disabled: true,
+              label: (
+                <span className="user-card">
+                  <span>{account.user}</span>
+                  <span className="quiet">
+                    {account.role === null ? "" : `${account.role} · `}
+                    {t(`secretPlace.${account.secretPlace}`)}
+                  </span>
                 </span>
-              </span>
-            ),
-          },
-          { type: "divider" },
-          {
-            key: "about",
-            icon: <Info size={15} />,
-            label: <span data-testid="user-menu-about">{t("about.title")}</span>,
-            onClick: () => showAbout(true),
-          },
-          {
-            key: "settings",
-            icon: <Settings2 size={15} />,
-            label: <span data-testid="user-menu-settings">{t("nav.settings")}</span>,
-            onClick: () => goTo("settings"),
-          },
-          { type: "divider" },
-          {
-            key: "signout",
-            icon: <LogOut size={15} />,
-            label: <span data-testid="user-menu-signout">{t("signOut.action")}</span>,
-            onClick: askAndSignOut,
-          },
-        ],
-      }}
-    >
-      <Button type="text" className="user-button" aria-label={t("shell.userMenu")} data-testid="user-menu">
-        <CircleUserRound size={17} strokeWidth={1.75} aria-hidden />
-        <span className="user-name">{account.user}</span>
-        <ChevronDown size={13} aria-hidden />
-      </Button>
-    </Dropdown>
+              ),
+            },
+            { type: "divider" },
+            {
+              key: "about",
+              icon: <Info size={15} />,
+              label: <span data-testid="user-menu-about">{t("about.title")}</span>,
+              onClick: () => showAbout(true),
+            },
+            {
+              key: "settings",
+              icon: <Settings2 size={15} />,
+              label: <span data-testid="user-menu-settings">{t("nav.settings")}</span>,
+              onClick: () => goTo("settings"),
+            },
+            { type: "divider" },
+            {
+              key: "signout",
+              icon: <LogOut size={15} />,
+              label: <span data-testid="user-menu-signout">{t("signOut.action")}</span>,
+              onClick: () => (open === 0 ? signOut() : setAsking(true)),
+            },
+          ],
+        }}
+      >
+        <Button type="text" className="user-button" aria-label={t("shell.userMenu")} data-testid="user-menu">
+          <CircleUserRound size={17} strokeWidth={1.75} aria-hidden />
+          <span className="user-name">{account.user}</span>
+          <ChevronDown size={13} aria-hidden />
+        </Button>
+      </Dropdown>
+      <SignOutDialog ports={open} open={asking} onClose={() => setAsking(false)} />
+    </>
   );
 }

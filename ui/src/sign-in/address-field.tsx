@@ -2,7 +2,7 @@
 import { AutoComplete, Button, type GetRef, Input } from "antd";
 
 import { X } from "lucide-react";
-import type { Ref } from "react";
+import { type Ref, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Profile } from "../bindings/Profile";
 
@@ -32,6 +32,7 @@ export function AddressField({
   onLeave: () => void;
 }) {
   const { t } = useTranslation();
+  const [typed, setTyped] = useState(false);
   const options = profiles.map((profile) => ({
     value: profile.id,
     label: (
@@ -54,9 +55,13 @@ export function AddressField({
       </span>
     ),
   }));
-  const matches = (text: string, profile: Profile | undefined) =>
-    profile !== undefined && `${profile.address} ${profile.user}`.toLowerCase().includes(text.toLowerCase());
-  const exact = profiles.some((p) => p.address === value);
+  // All clusters until something is typed, then those that match; none when one has been typed out,
+  // so that the list does not cover the fields below.
+  const offered = (text: string, profile: Profile | undefined) => {
+    if (!typed) return true;
+    if (profile === undefined || profile.address === text) return false;
+    return `${profile.address} ${profile.user}`.toLowerCase().includes(text.toLowerCase());
+  };
 
   return (
     <AutoComplete
@@ -65,18 +70,20 @@ export function AddressField({
       value={value}
       options={options}
       disabled={disabled}
+      defaultActiveFirstOption={false}
       showSearch={{
-        // With an address chosen, the list shows all of them again, to choose another.
         filterOption: (text, option) =>
-          exact ||
-          matches(
+          offered(
             text,
             profiles.find((p) => p.id === option?.value),
           ),
       }}
+      onFocus={() => setTyped(false)}
       onChange={(next) => {
         // Picking an option reports its id first; `onSelect` has the profile.
-        if (!profiles.some((p) => p.id === next)) onChange(next);
+        if (profiles.some((p) => p.id === next)) return;
+        setTyped(true);
+        onChange(next);
       }}
       onSelect={(picked) => {
         const profile = profiles.find((p) => p.id === picked);

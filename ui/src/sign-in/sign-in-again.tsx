@@ -27,8 +27,7 @@ export function SignInAgainDialog({
       onClose={onClose}
       title={t("signInAgain.title")}
       width={420}
-      zIndex={1200}
-      mask={{ closable: false }}
+      sticky
       testId="signin-again-dialog"
     >
       <div className="signin-again">

@@ -66,6 +66,7 @@ export function SignInForm({
   const [remember, setRemember] = useState(rememberAtFirst && secretPlace !== "memory");
   const [tls, setTls] = useState(start.tls);
   const [advanced, setAdvanced] = useState(start.tls.caFile !== null || start.tls.acceptInvalidCertificates);
+  const [picked, setPicked] = useState(0);
   const [missing, setMissing] = useState<Missing>({});
   const [inputs] = useState(() => ({
     address: createRef<AutoCompleteRef>(),
@@ -117,6 +118,11 @@ export function SignInForm({
     if (otpAsked) focusOn("otp");
   }, [otpAsked, focusOn]);
 
+  // Not in `pick` itself: leaving the address field then would ask about the address before.
+  useEffect(() => {
+    if (picked > 0) focusOn("secret");
+  }, [picked, focusOn]);
+
   function submit(event: FormEvent) {
     event.preventDefault();
     if (signIn.isPending) return;
@@ -143,7 +149,7 @@ export function SignInForm({
     modeChosen.current = false;
     edited("address");
     void ask(profile.address, profile.tls);
-    focusOn("secret");
+    setPicked((times) => times + 1);
   }
 
   const forget = useMutation({
@@ -304,7 +310,8 @@ export function SignInForm({
             edited("secret");
           }}
           autoComplete="current-password"
-          autoFocus={fixed || start.user !== ""}
+          autoFocus={!fixed && start.user !== ""}
+          data-autofocus={fixed ? true : undefined}
           disabled={signIn.isPending}
           status={invalid("secret") ? "error" : ""}
           aria-describedby={`${id}-secret-note`}
