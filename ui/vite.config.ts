@@ -34,7 +34,7 @@ export default defineConfig(({ mode }) => ({
           globalSetup: "tests/setup.ts",
           testTimeout: 30_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
     ],

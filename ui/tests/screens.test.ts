@@ -144,7 +144,7 @@ const screens: Screen[] = [
       await w.click("sessions-refresh");
       await w.seen("sessions-stale");
       await w.page.mouse.move(0, 0);
-      await w.page.locator(".ant-tooltip").waitFor({ state: "detached" });
+      await w.page.locator(".ant-tooltip").waitFor({ state: "hidden" });
     },
   },
   {

@@ -88,6 +88,12 @@ describe("the form", () => {
 });
 
 describe("the server", () => {
+  test("used before is asked at once", async () => {
+    const w = await openWindow("sign-in");
+    await w.reads("signin-server", "26.9.6");
+    expect(await w.calls("probeServer")).toEqual([[profiles[0]?.address, profiles[0]?.tls]]);
+  });
+
   test("is asked when its address is left, and sets the mode", async () => {
     const w = await first();
     await w.id("signin-address").fill("manager.example");

@@ -49,7 +49,7 @@ export function ConnectionsPage() {
       {
         key: "port",
         title: t("connections.columns.port"),
-        width: 140,
+        width: narrow ? 132 : 140,
         render: (c) => (
           <Tooltip title={portReasonText(t, c.portReason)}>
             <span className="mono">
@@ -61,7 +61,7 @@ export function ConnectionsPage() {
       {
         key: "state",
         title: t("connections.columns.state"),
-        width: narrow ? 150 : 200,
+        width: narrow ? 166 : 200,
         render: (c) => (
           <Tooltip title={c.incident === null ? undefined : describeFailure(t, c.incident.error).message}>
             <span className="ellipsis">

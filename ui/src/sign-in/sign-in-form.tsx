@@ -103,6 +103,11 @@ export function SignInForm({
     },
   });
 
+  // A cluster used before is asked at once: it may have changed, or be out of reach.
+  useEffect(() => {
+    if (!fixed && start.address !== "") void ask(start.address, start.tls);
+  }, [fixed, start, ask]);
+
   const failed = signIn.error === null ? null : fieldOf(signIn.error);
   const focusOn = useCallback(
     (field: SignInField) => inputs[field].current?.focus({ cursor: "all" }),
