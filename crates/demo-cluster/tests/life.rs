@@ -223,8 +223,14 @@ async fn a_kept_folder_keeps_ids_keys_and_files() {
 
     let cluster = start(options).await;
     assert_eq!(session(&cluster, "notebook-7f"), before);
-    assert_eq!(std::fs::read_to_string(before.home.unwrap().join("mine")).unwrap(), "kept");
+    assert_eq!(std::fs::read_to_string(before.home.clone().unwrap().join("mine")).unwrap(), "kept");
     assert_ne!(cluster.account().password, password);
+    cluster.control().terminate_session("notebook-7f").unwrap();
+    cluster.stop().await;
+
+    let cluster = start(Options { data_dir: Some(folder.path().join("demo")), ..Options::default() }).await;
+    let again = session(&cluster, "notebook-7f");
+    assert!(again.id != before.id && again.key != before.key && again.status == "RUNNING");
     cluster.stop().await;
     assert!(folder.path().join("demo").exists());
 }

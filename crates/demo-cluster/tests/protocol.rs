@@ -620,6 +620,23 @@ async fn the_rest_of_the_api_answers_too() {
     assert_eq!(answer(rename).await.0, 204);
     assert_eq!(login.get("/func/session/data-clean").await.0, 200);
 
+    // Twenty files of almost 1 MiB are one upload; one of 1 MiB is too much.
+    let part = |size: usize, name: String| reqwest::multipart::Part::bytes(noise(size)).file_name(name);
+    let mut form = reqwest::multipart::Form::new();
+    for index in 0..20 {
+        form = form.part("src", part(1_048_575, format!("many/{index}")));
+    }
+    let upload = || login.request(Method::POST, "/func/session/data-clean/upload");
+    assert_eq!(answer(upload().multipart(form)).await.0, 204);
+    assert!(
+        std::fs::read(session(&cluster, "data-clean").home.unwrap().join("many/19")).unwrap()
+            == noise(1_048_575)
+    );
+    for (size, name) in [(1_048_576, "big"), (1, "../out"), (1, "/etc/out")] {
+        let form = reqwest::multipart::Form::new().part("src", part(size, name.to_owned()));
+        assert!(answer(upload().multipart(form)).await.0 >= 400, "{name}");
+    }
+
     // An app that is not sshd answers HTTP.
     use futures_util::SinkExt as _;
     let mut stream = login.stream("data-clean/tcpproxy?app=jupyter").await.unwrap();

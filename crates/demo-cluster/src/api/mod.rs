@@ -12,7 +12,7 @@ mod stream;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{FromRequestParts, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -24,6 +24,9 @@ use crate::gql;
 use crate::problem::Problem;
 
 pub(crate) type Shared = State<Arc<Cluster>>;
+
+/// Largest request body: an upload of 20 files of 1 MiB (protocol.md 5.2), and a little more.
+const BODY_LIMIT: usize = 24 * 1024 * 1024;
 
 /// The API. Requests carry a [`Caller`] (unless anonymous) and a [`Hop`](crate::cluster::Hop).
 pub(crate) fn router(cluster: Arc<Cluster>) -> Router {
@@ -61,6 +64,7 @@ pub(crate) fn router(cluster: Arc<Cluster>) -> Router {
         .route("/v2/sessions/my/search", post(session::search_v2))
         .fallback(unknown_url)
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(cluster)
 }
 

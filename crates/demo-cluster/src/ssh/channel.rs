@@ -25,12 +25,14 @@ const CHUNK: usize = 64 * 1024;
 /// A channel's surroundings.
 pub(super) struct SessionChannel {
     container: Arc<Container>,
+    #[cfg_attr(not(unix), allow(dead_code))] // Tells signals, which Windows has none of.
     handle: Handle,
     /// Cancelled when the connection ends, and when the client closes the channel.
     cancel: CancellationToken,
 }
 
 /// What a client asks for besides sending data.
+#[cfg_attr(not(unix), allow(dead_code))] // Windows has no terminals to resize.
 enum Ask {
     Variable(String, String),
     Terminal(Terminal),

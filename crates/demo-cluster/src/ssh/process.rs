@@ -1,6 +1,7 @@
 //! Starting programs inside a session: their command line, environment, pipes or terminal.
 
 use std::io;
+#[cfg(unix)]
 use std::path::Path;
 use std::process::Stdio;
 
@@ -36,6 +37,7 @@ pub(super) enum Program {
 }
 
 /// A terminal's size in characters.
+#[cfg_attr(not(unix), allow(dead_code))] // Windows has no terminals here.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Size {
     pub(super) rows: u16,
@@ -43,6 +45,7 @@ pub(super) struct Size {
 }
 
 /// The terminal a client asked for.
+#[cfg_attr(not(unix), allow(dead_code))] // Windows has no terminals here.
 #[derive(Debug, Clone)]
 pub(super) struct Terminal {
     pub(super) term: String,

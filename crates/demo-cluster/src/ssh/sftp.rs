@@ -207,11 +207,7 @@ impl Handler for Sftp {
             if append {
                 options.append(true);
             }
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::OpenOptionsExt as _;
-                options.mode(attrs.permissions.map_or(0o644, |mode| mode & 0o777));
-            }
+            set_creation_mode(&mut options, &attrs);
             let file = options.open(&target)?;
             if file.metadata()?.is_dir() {
                 return Err(io::Error::other("Is a directory"));
@@ -309,10 +305,11 @@ impl Handler for Sftp {
             if let Some(size) = attrs.size {
                 OpenOptions::new().write(true).open(&target)?.set_len(size)?;
             }
-            set_times(&attrs, || {
-                // A folder opens for reading only; on Unix its times can be set that way.
-                File::open(&target)
-            })?;
+            // Unix sets times through a file opened for reading, folders included; Windows wants
+            // one opened for writing, and keeps the times of folders to itself.
+            if cfg!(unix) || target.is_file() {
+                set_times(&attrs, || OpenOptions::new().read(true).write(cfg!(windows)).open(&target))?;
+            }
             set_mode(&attrs, |permissions| fs::set_permissions(&target, permissions))
         })
         .await?;
@@ -557,6 +554,17 @@ fn mode_of(metadata: &fs::Metadata) -> u32 {
     };
     kind | if metadata.permissions().readonly() { 0o555 } else { 0o755 }
 }
+
+/// The mode of a file that opening creates.
+#[cfg(unix)]
+fn set_creation_mode(options: &mut OpenOptions, attrs: &FileAttributes) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    options.mode(attrs.permissions.map_or(0o644, |mode| mode & 0o777));
+}
+
+/// Windows has no modes to set.
+#[cfg(not(unix))]
+fn set_creation_mode(_: &mut OpenOptions, _: &FileAttributes) {}
 
 #[cfg(unix)]
 fn set_mode(attrs: &FileAttributes, set: impl FnOnce(fs::Permissions) -> io::Result<()>) -> io::Result<()> {
