@@ -18,7 +18,7 @@ const FILE_LIMIT: usize = 2 << 20;
 
 /// Ways to ask for a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(crate) enum Way {
     /// `GET` with a query: 22.09 to 24.03.6.
     Get,
     /// `POST` with a query: 24.03.7 to 26.2, and 26.4 and later.
@@ -56,7 +56,7 @@ impl Client {
         }
     }
 
-    fn ways(&self) -> [Way; 3] {
+    pub(crate) fn ways(&self) -> [Way; 3] {
         let manager = self.server().manager();
         if manager < ManagerVersion::new(24, 3, 7) {
             [Way::Get, Way::Post, Way::PostBody]
@@ -69,7 +69,7 @@ impl Client {
 
     /// What a refusal means. A missing file is a 500 on every line, told by its words up to 26.2 and by nothing
     /// later, so the folder is looked into.
-    async fn explain(&self, session: &SessionRef, path: &str, refusal: Refusal) -> Error {
+    pub(crate) async fn explain(&self, session: &SessionRef, path: &str, refusal: Refusal) -> Error {
         if refusal.mentions(&["too large", "Too large"]) {
             return Error::TooLarge { limit: 1 << 20 };
         }
@@ -114,7 +114,7 @@ fn download(id: &str, path: &str, way: Way) -> Call {
     call
 }
 
-fn query(key: &str, value: &str) -> String {
+pub(crate) fn query(key: &str, value: &str) -> String {
     url::form_urlencoded::Serializer::new(String::new()).append_pair(key, value).finish()
 }
 

@@ -7,6 +7,7 @@
 //! "protocol.md 4.4" name the source of a server fact.
 
 mod apps;
+mod archive;
 mod client;
 mod credentials;
 mod endpoint;
@@ -16,9 +17,11 @@ mod files;
 mod graphql;
 mod listing;
 mod login;
+mod manage;
 mod network;
 mod probe;
 mod problem;
+mod saved_login;
 mod session;
 mod sign_in;
 mod signature;
@@ -26,13 +29,16 @@ mod stream;
 mod transport;
 mod version;
 
+pub use archive::UploadFile;
 pub use client::Client;
 pub use credentials::{Credentials, Identity};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{Error, SignInError, StreamError};
 pub use events::{SessionEvent, SessionEvents};
+pub use manage::{CreateSession, CreatedSession, RemoteFile};
 pub use network::Network;
 pub use probe::{AccessMode, Server, probe};
+pub use saved_login::SavedLogin;
 pub use session::{App, Session, SessionRef, SessionScope};
-pub use stream::{AppStream, StreamEnd};
+pub use stream::{AppParameters, AppStream, StreamEnd};
 pub use version::ManagerVersion;

@@ -31,6 +31,22 @@ pub(crate) struct Cookies {
 }
 
 impl Cookies {
+    /// Cookies that were kept ([`crate::saved_login`]).
+    pub(crate) fn import(url: &Url, pairs: Option<&str>, session_id: Option<HeaderValue>) -> Self {
+        let jar = crate::saved_login::jar(url, pairs.unwrap_or_default());
+        let cookies = Self { jar, session_id: std::sync::OnceLock::new() };
+        if let Some(id) = session_id {
+            let _ = cookies.session_id.set(id);
+        }
+        cookies
+    }
+
+    /// What there is to keep: the cookies for the endpoint, and the session id.
+    pub(crate) fn export(&self, url: &Url) -> (Option<String>, Option<String>) {
+        let id = self.session_id.get().and_then(|id| id.to_str().ok()).map(str::to_owned);
+        (crate::saved_login::pairs(&self.jar, url), id)
+    }
+
     /// Takes in the cookies of a successful answer. Refusals set fresh cookies that mean "nobody"
     /// (protocol.md appendix C), so they must not come here.
     pub(crate) fn take(&self, url: &Url, headers: &HeaderMap) {

@@ -8,6 +8,7 @@ mod encoder;
 mod end;
 mod frame;
 mod open;
+mod parameters;
 mod socket;
 
 use std::pin::Pin;
@@ -17,6 +18,7 @@ use std::{fmt, io};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 pub use end::StreamEnd;
+pub use parameters::AppParameters;
 use socket::Socket;
 
 /// One stream to an app of a session: the bytes of one TCP connection inside it.

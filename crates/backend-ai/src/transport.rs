@@ -35,6 +35,8 @@ pub(crate) struct Call {
     pub(crate) path: String,
     /// JSON body.
     pub(crate) json: Option<Value>,
+    /// Another body, with its content type; instead of JSON.
+    pub(crate) form: Option<(HeaderValue, Bytes)>,
     /// Further headers.
     pub(crate) headers: HeaderMap,
     /// Asking twice does no harm.
@@ -47,6 +49,7 @@ impl Call {
             method: Method::GET,
             path: path.into(),
             json: None,
+            form: None,
             headers: HeaderMap::new(),
             repeatable: true,
         }
@@ -64,6 +67,21 @@ impl Call {
     pub(crate) fn json(mut self, body: Value) -> Self {
         self.json = Some(body);
         self
+    }
+
+    pub(crate) fn delete(path: impl Into<String>) -> Self {
+        Self { method: Method::DELETE, repeatable: false, ..Self::get(path) }
+    }
+
+    /// What signatures name as the content type: without parameters, `application/octet-stream` without a body.
+    fn media_type(&self) -> &str {
+        match &self.form {
+            None if self.json.is_some() => "application/json",
+            None => "application/octet-stream",
+            Some((content_type, _)) => {
+                content_type.to_str().unwrap_or_default().split(';').next().unwrap_or_default()
+            }
+        }
     }
 }
 
@@ -210,6 +228,8 @@ impl Transport {
         headers.insert("x-backendai-version", header(&self.version)?);
         if call.json.is_some() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        } else if let Some((content_type, _)) = &call.form {
+            headers.insert(CONTENT_TYPE, content_type.clone());
         }
         match proof {
             None => {}
@@ -221,11 +241,7 @@ impl Transport {
                     method: call.method.as_str(),
                     target: &url[url::Position::BeforePath..url::Position::AfterQuery],
                     host: &self.server.endpoint.host_header(),
-                    content_type: if call.json.is_some() {
-                        "application/json"
-                    } else {
-                        "application/octet-stream"
-                    },
+                    content_type: call.media_type(),
                     version: &self.version,
                     date: &date,
                 };
@@ -238,6 +254,8 @@ impl Transport {
         let mut request = self.http.request(call.method.clone(), url.clone()).headers(headers);
         if let Some(json) = &call.json {
             request = request.body(json.to_string());
+        } else if let Some((_, body)) = &call.form {
+            request = request.body(body.clone());
         }
         let again = request.try_clone().filter(|_| call.repeatable);
         let response = match (request.send().await, again) {

@@ -10,7 +10,7 @@ use reqwest::header::{
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::AppStream;
+use super::{AppParameters, AppStream};
 use crate::client::Client;
 use crate::error::{Error, StreamError};
 use crate::probe::AccessMode;
@@ -24,19 +24,29 @@ impl Client {
     ///
     /// A webserver hides why it could not (every failure is a 502), so login, session and app are looked at then.
     pub async fn open_stream(&self, session: &SessionRef, app: &str) -> Result<AppStream, StreamError> {
+        self.open_stream_with(session, app, &AppParameters::default()).await
+    }
+
+    /// As [`open_stream`](Client::open_stream), for an app that takes parameters when it is started.
+    pub async fn open_stream_with(
+        &self,
+        session: &SessionRef,
+        app: &str,
+        parameters: &AppParameters,
+    ) -> Result<AppStream, StreamError> {
         let by_name = self.streams_by_name().load(Ordering::Relaxed);
         if by_name && self.name_is_safe(session).await {
-            return match self.handshake(&session.name, app).await {
+            return match self.handshake(&session.name, app, parameters).await {
                 Ok(stream) => Ok(stream),
                 Err(failure) => Err(self.diagnose(session, app, failure).await),
             };
         }
-        let failure = match self.handshake(&session.id, app).await {
+        let failure = match self.handshake(&session.id, app, parameters).await {
             Ok(stream) => return Ok(stream),
             Err(failure) => failure,
         };
         if matches!(failure.status(), Some(403 | 404 | 502)) && self.name_is_safe(session).await {
-            match self.handshake(&session.name, app).await {
+            match self.handshake(&session.name, app, parameters).await {
                 Ok(stream) => {
                     tracing::info!("streams of this server take the session's name, not its id");
                     self.streams_by_name().store(true, Ordering::Relaxed);
@@ -50,11 +60,16 @@ impl Client {
         Err(self.diagnose(session, app, failure).await)
     }
 
-    async fn handshake(&self, session: &str, app: &str) -> Result<AppStream, Failure> {
+    async fn handshake(
+        &self,
+        session: &str,
+        app: &str,
+        parameters: &AppParameters,
+    ) -> Result<AppStream, Failure> {
         let key = generate_key();
-        let app: String = url::form_urlencoded::byte_serialize(app.as_bytes()).collect();
         let session = segment(session)?;
-        let mut call = Call::get(format!("/stream/session/{session}/tcpproxy?app={app}"));
+        let query = parameters.query(app);
+        let mut call = Call::get(format!("/stream/session/{session}/tcpproxy?{query}"));
         // No subprotocol and no compression: the bytes are SSH's (protocol.md 4.2).
         let headers = &mut call.headers;
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
