@@ -134,7 +134,7 @@ impl<C: Connector> Connection<C> {
 
 /// Why an attempt failed.
 #[derive(Debug)]
-enum Failure {
+pub(crate) enum Failure {
     /// No upstream, or it broke before its first byte.
     Refused(Refusal),
     /// It closed before its first byte.
@@ -144,7 +144,7 @@ enum Failure {
 }
 
 impl Failure {
-    fn into_reason(self) -> EndReason {
+    pub(crate) fn into_reason(self) -> EndReason {
         match self {
             Self::Refused(refusal) => EndReason::NotOpened(refusal),
             Self::Crowded | Self::Mute => EndReason::NoFirstByte,
@@ -154,7 +154,7 @@ impl Failure {
 
 /// The failed attempts so far.
 #[derive(Debug, Default)]
-struct Tries {
+pub(crate) struct Tries {
     refused: usize,
     mute: usize,
     crowded: usize,
@@ -163,7 +163,7 @@ struct Tries {
 
 impl Tries {
     /// How long to wait before another attempt; `None` when there is to be none.
-    fn pause_after(&mut self, failure: &Failure, now: Instant) -> Option<Duration> {
+    pub(crate) fn pause_after(&mut self, failure: &Failure, now: Instant) -> Option<Duration> {
         let longest = BACKOFF.len() - 1;
         match failure {
             Failure::Refused(refusal) => {

@@ -9,6 +9,7 @@
 mod chunk;
 mod connection;
 mod end;
+mod pipes;
 mod port;
 mod relay;
 mod silence;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufRead, AsyncWrite};
 
 pub use end::{ConnectionEnd, EndReason, Refusal, Retry};
+pub use pipes::relay_pipes;
 pub use port::{
     BindError, FREE_PORTS, LoopbackListener, PortReason, PortRefusal, PortRefusalCause, PortWishes,
 };

@@ -1,0 +1,156 @@
+//! A relay between a pair of pipes and one upstream: what `ProxyCommand` wants of a program.
+//!
+//! The pipes are a local connection that exists already, so there is nothing to accept and nothing listens. The
+//! rules for opening an upstream, its first byte and its silence are those of a tunnel's connections.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::Instant;
+
+use crate::connection::{Failure, Tries};
+use crate::silence::Silence;
+use crate::{Connector, EndReason, Options, Refusal};
+
+/// One buffer each way; pipes rarely hold more.
+const BUFFER: usize = 64 * 1024;
+
+/// How long the upstream may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Silence is asked about this often while it cannot count yet.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Relays `input` to one upstream of the connector and what comes back to `output`, until either side ends.
+///
+/// `input` is first read when the upstream stands. At its end the upstream gets [`Options::linger`] for its last
+/// bytes. [`Options::handshakes_at_once`] and [`Options::sign_in_takes`] mean nothing here.
+pub async fn relay_pipes<C, R, W>(connector: &C, mut input: R, mut output: W, options: &Options) -> EndReason
+where
+    C: Connector,
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let upstream = match open(connector, options).await {
+        Ok(upstream) => upstream,
+        Err(failure) => return failure.into_reason(),
+    };
+    let (mut from, mut to) = tokio::io::split(upstream);
+    let silence = Mutex::new(Silence::new(options, Instant::now()));
+    let judge = |tell: &dyn Fn(&mut Silence)| {
+        if let Some(silence) = silence.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            tell(silence);
+        }
+    };
+    let failed = |error: &std::io::Error| {
+        EndReason::UpstreamFailed(connector.explain(error).unwrap_or_else(|| Refusal::unexplained(error)))
+    };
+    let up = async {
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            let bytes = match input.read(&mut buffer).await {
+                Ok(0) => return EndReason::LocalClosed,
+                Ok(bytes) => bytes,
+                Err(error) => return EndReason::of_local(&error),
+            };
+            let written = async {
+                to.write_all(&buffer[..bytes]).await?;
+                to.flush().await
+            };
+            if let Err(error) = written.await {
+                return failed(&error);
+            }
+            judge(&|silence| silence.sent(bytes, Instant::now()));
+        }
+    };
+    let down = async {
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            let bytes = match from.read(&mut buffer).await {
+                Ok(0) => return EndReason::RemoteClosed,
+                Ok(bytes) => bytes,
+                Err(error) => return failed(&error),
+            };
+            judge(&|silence| silence.heard(&buffer[..bytes], Instant::now()));
+            let written = async {
+                output.write_all(&buffer[..bytes]).await?;
+                output.flush().await
+            };
+            if let Err(error) = written.await {
+                return EndReason::of_local(&error);
+            }
+            // While the local program was not reading, nobody listened.
+            judge(&|silence| silence.forgive(Instant::now()));
+        }
+    };
+    let clock = async {
+        loop {
+            let next = {
+                let silence = silence.lock().unwrap_or_else(PoisonError::into_inner);
+                silence.as_ref().and_then(Silence::next_look)
+            };
+            let due = next.unwrap_or_else(|| Instant::now() + LOOK_EVERY);
+            tokio::time::sleep_until(due).await;
+            let now = Instant::now();
+            // So much too late, the computer was asleep: count anew.
+            let asleep = now.duration_since(due) > LOOK_EVERY;
+            let mut silence = silence.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(silence) = silence.as_mut() else { continue };
+            if asleep {
+                silence.forgive(now);
+            } else if silence.look(now) {
+                return EndReason::Silent;
+            }
+        }
+    };
+    let mut down = std::pin::pin!(down);
+    let reason = tokio::select! {
+        reason = &mut down => reason,
+        reason = up => match reason {
+            EndReason::LocalClosed => {
+                // No half-close: what the far end has yet to say is on its way, if anything.
+                let _ = tokio::time::timeout(options.linger, &mut down).await;
+                EndReason::LocalClosed
+            }
+            other => other,
+        },
+        reason = clock => reason,
+    };
+    if !matches!(reason, EndReason::UpstreamFailed(_)) {
+        let _ = tokio::time::timeout(GOODBYE, to.shutdown()).await;
+    }
+    reason
+}
+
+/// Opens an upstream and awaits its first byte if one is expected, again where that may help.
+async fn open<C: Connector>(connector: &C, options: &Options) -> Result<C::Stream, Failure> {
+    let mut tries = Tries::default();
+    loop {
+        let failure = match attempt(connector, options).await {
+            Ok(upstream) => return Ok(upstream),
+            Err(failure) => failure,
+        };
+        let Some(pause) = tries.pause_after(&failure, Instant::now()) else { return Err(failure) };
+        tracing::debug!(?failure, ?pause, "trying again");
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn attempt<C: Connector>(connector: &C, options: &Options) -> Result<C::Stream, Failure> {
+    let limit = options.open_within;
+    let mut upstream = match tokio::time::timeout(limit, connector.open()).await {
+        Ok(Ok(upstream)) => upstream,
+        Ok(Err(refusal)) => return Err(Failure::Refused(refusal)),
+        Err(_) => return Err(Failure::Refused(Refusal::open_timeout(limit))),
+    };
+    let Some(limit) = options.first_byte_within else { return Ok(upstream) };
+    match tokio::time::timeout(limit, upstream.fill_buf()).await {
+        Ok(Ok([])) => Err(Failure::Crowded),
+        Ok(Ok(_)) => Ok(upstream),
+        Ok(Err(error)) => {
+            Err(Failure::Refused(connector.explain(&error).unwrap_or_else(|| Refusal::unexplained(&error))))
+        }
+        Err(_) => Err(Failure::Mute),
+    }
+}
