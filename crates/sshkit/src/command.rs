@@ -6,6 +6,7 @@
 //! OpenSSH's option parser), each with quotes of its own; a line carries only those it needs.
 
 mod option;
+mod proxied;
 mod shell;
 
 use std::ffi::OsString;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
+pub use proxied::Proxied;
 pub use shell::Shell;
 use shell::rsync_word;
 

@@ -138,6 +138,11 @@ fn c_runtime_quoted(word: &str) -> String {
     quoted
 }
 
+/// A word of a `ProxyCommand`, for whoever reads it on this computer.
+pub(super) fn proxy_word(word: &str) -> String {
+    if cfg!(windows) { c_runtime(word) } else { posix(word) }
+}
+
 /// A word inside rsync's `-e`: split at spaces, quotes double themselves, backslashes mean nothing.
 pub(super) fn rsync_word(word: &str) -> String {
     if word.contains([' ', '\'', '"']) { format!("'{}'", word.replace('\'', "''")) } else { word.to_owned() }
