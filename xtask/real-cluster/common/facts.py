@@ -22,7 +22,7 @@ from datetime import datetime, timezone
 
 EMAIL, PASSWORD = os.environ["FACTS_EMAIL"], os.environ["FACTS_PASSWORD"]
 ACCESS_KEY, SECRET_KEY = os.environ["FACTS_ACCESS_KEY"], os.environ["FACTS_SECRET_KEY"]
-WATCHED = 45.0
+WATCHED = 75.0
 
 
 class Webserver:
