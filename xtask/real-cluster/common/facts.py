@@ -105,19 +105,30 @@ class Tunnel:
         }
         lines = [f"GET {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
         self.socket.sendall("\r\n".join(lines).encode())
-        head, self.rest = self.socket.recv(65536), b""
+        head = b""
         while b"\r\n\r\n" not in head:
-            head += self.socket.recv(65536)
+            head += self.more()
         head, self.rest = head.split(b"\r\n\r\n", 1)
         self.status = int(head.split()[1])
 
+    def more(self):
+        data = self.socket.recv(65536)
+        if not data:
+            raise ConnectionError("closed by the server")
+        return data
+
     def banner(self):
-        while b"\n" not in self.rest:
-            self.rest += self.socket.recv(4096)
-        return re.search(rb"SSH-2.0-[^\r\n]*", self.rest).group().decode()
+        while not (found := re.search(rb"SSH-2.0-[^\r\n]*\r?\n", self.rest)):
+            self.rest += self.more()
+        return found.group().decode().strip()
 
     def __str__(self):
-        return f"101, {self.banner()}" if self.status == 101 else str(self.status)
+        if self.status != 101:
+            return str(self.status)
+        try:
+            return f"101, {self.banner()}"
+        except OSError as error:
+            return f"101, no banner: {error}"
 
 
 def ask(webserver, manager, session, other):
