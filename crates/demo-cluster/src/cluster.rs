@@ -126,8 +126,8 @@ impl Cluster {
         settings: Settings,
         accounts: Vec<Account>,
         folder: &Path,
+        run: Uuid,
     ) -> Result<Arc<Cluster>, ContainerError> {
-        create_private_dir(folder)?;
         let ids_file = folder.join("sessions.json");
         let mut ids = read_ids(&ids_file)?;
         // A session that was ended comes back as another one: it gets another host key, too.
@@ -151,7 +151,7 @@ impl Cluster {
             events: broadcast::channel(256).0,
             streams: Streams::default(),
             faults: Faults::default(),
-            run: Uuid::new_v4(),
+            run,
             folder: folder.to_owned(),
             state: Mutex::new(State { sessions, users, ..State::default() }),
         });

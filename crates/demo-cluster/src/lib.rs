@@ -16,6 +16,7 @@ mod container;
 mod control;
 mod dialect;
 mod fault;
+mod folder;
 mod gql;
 mod home;
 mod keys;
@@ -37,6 +38,7 @@ pub use dialect::Dialect;
 pub use fault::Fault;
 
 use cluster::{Cluster, Settings};
+use folder::Folder;
 
 /// How long [`DemoCluster::stop`] waits for connections and programs to end.
 const STOP_TIME: Duration = Duration::from_secs(3);
@@ -47,7 +49,8 @@ pub struct Options {
     /// The server line to speak like.
     pub dialect: Dialect,
     /// Where the sessions' folders are. None: a temporary folder, deleted at the end. In a given
-    /// folder, sessions keep their ids, keys and files from start to start.
+    /// folder, sessions keep their ids, keys and files from start to start; one cluster at a time
+    /// can use it.
     pub data_dir: Option<PathBuf>,
     /// Port of the webserver on loopback; None takes a free one.
     pub port: Option<u16>,
@@ -122,7 +125,7 @@ pub struct DemoCluster {
     web_port: u16,
     manager_port: u16,
     /// Deletes a temporary folder when dropped.
-    folder: Option<tempfile::TempDir>,
+    folder: Option<Folder>,
 }
 
 impl DemoCluster {
@@ -132,18 +135,13 @@ impl DemoCluster {
     /// When a given port is taken, or the folder cannot be written.
     pub async fn start(options: Options) -> Result<DemoCluster, StartError> {
         ssh::restore_interrupt_signals();
-        let folder = match &options.data_dir {
-            Some(_) => None,
-            None => {
-                let made = tempfile::Builder::new().prefix("berth-demo-").tempdir();
-                Some(made.map_err(|error| StartError::Folder(error.to_string()))?)
-            }
-        };
-        let path = match (&options.data_dir, &folder) {
-            (Some(path), _) => path.clone(),
-            (None, Some(temporary)) => temporary.path().to_owned(),
-            (None, None) => return Err(StartError::Folder("none given".into())),
-        };
+        let run = uuid::Uuid::new_v4();
+        let broken = |error: &dyn std::fmt::Display| StartError::Folder(error.to_string());
+        let data_dir = options.data_dir.clone();
+        let folder = tokio::task::spawn_blocking(move || Folder::take(data_dir.as_deref(), run))
+            .await
+            .map_err(|error| broken(&error))?
+            .map_err(|error| broken(&error))?;
         let listen = async |port: Option<u16>| {
             let port = port.unwrap_or(0);
             server::bind(port).await.map_err(|source| StartError::Port { port, source })
@@ -173,18 +171,19 @@ impl DemoCluster {
             unauthenticated_limit: options.unauthenticated_limit,
             pace: options.pace,
         };
+        let path = folder.path().to_owned();
         let cluster =
-            tokio::task::spawn_blocking(move || Cluster::create(settings, accounts.to_vec(), &path))
+            tokio::task::spawn_blocking(move || Cluster::create(settings, accounts.to_vec(), &path, run))
                 .await
-                .map_err(|error| StartError::Folder(error.to_string()))?
-                .map_err(|error| StartError::Folder(error.to_string()))?;
+                .map_err(|error| broken(&error))?
+                .map_err(|error| broken(&error))?;
         for (listener, router) in [
             (web, server::webserver_router(cluster.clone())),
             (manager, server::manager_router(cluster.clone())),
         ] {
             cluster.tasks.spawn(server::serve(&cluster, listener, router));
         }
-        Ok(DemoCluster { cluster, web_port, manager_port, folder })
+        Ok(DemoCluster { cluster, web_port, manager_port, folder: Some(folder) })
     }
 
     /// The webserver, for session mode: `http://127.0.0.1:PORT`.
@@ -245,10 +244,8 @@ impl DemoCluster {
             tracing::warn!("parts of the demo cluster did not end in time");
         }
         if let Some(folder) = self.folder.take() {
-            let removed = tokio::task::spawn_blocking(move || folder.close()).await;
-            if let Ok(Err(error)) = removed {
-                tracing::warn!(%error, "the demo cluster's folder was not removed");
-            }
+            // Its deletion may take a moment.
+            let _ = tokio::task::spawn_blocking(move || drop(folder)).await;
         }
     }
 }

@@ -236,6 +236,24 @@ async fn a_kept_folder_keeps_ids_keys_and_files() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[cfg(target_os = "linux")]
+async fn what_a_killed_cluster_left_is_ended_by_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("demo");
+    let options = Options { data_dir: Some(path.clone()), ..Options::default() };
+    let cluster = start(options.clone()).await;
+    assert!(DemoCluster::start(options.clone()).await.is_err());
+    cluster.stop().await;
+    // As if that cluster had been killed and one of its programs had outlived it.
+    let run = std::fs::read_to_string(path.join("lock")).unwrap();
+    let mut orphan = tokio::process::Command::new("sleep");
+    let mut orphan = orphan.arg("1000").env("BERTH_DEMO_CLUSTER", run).kill_on_drop(true).spawn().unwrap();
+    let cluster = start(options).await;
+    assert!(within(orphan.wait()).await.unwrap().code().is_none());
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_taken_port_is_an_error_that_names_it() {
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = taken.local_addr().unwrap().port();

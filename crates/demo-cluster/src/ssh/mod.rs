@@ -5,6 +5,7 @@
 //! It behaves like the dropbear of real sessions where clients can tell: algorithms, keep-alives
 //! every 15 s, five unauthenticated connections at once (protocol.md 5.3, appendices A and B).
 
+mod attributes;
 mod channel;
 mod cut;
 mod forward;
@@ -25,7 +26,7 @@ use tokio::io::DuplexStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use processes::{Processes, restore_interrupt_signals};
+pub(crate) use processes::{Processes, end_programs_of, restore_interrupt_signals};
 
 use crate::container::{Container, ContainerError};
 use cut::CutStream;

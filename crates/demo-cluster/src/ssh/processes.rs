@@ -53,7 +53,7 @@ impl Processes {
         for group in self.lock().iter() {
             kill_group(*group);
         }
-        sweep(&self.mark, &self.session);
+        sweep(&[&self.mark, &self.session]);
     }
 
     /// Runs a start-up script in the session, with its output in `bootstrap.log`.
@@ -122,9 +122,17 @@ fn kill_group(group: u32) {
 #[cfg(not(unix))]
 fn kill_group(_: u32) {}
 
-/// Kills processes that carry both marks in their environment.
+/// Kills what a run of a cluster that has ended has left. Knows them on Linux only.
+pub(crate) fn end_programs_of(run: &str) {
+    // Only a run's id marks programs; anything else is not what a cluster has written.
+    if Uuid::parse_str(run).is_ok() {
+        sweep(&[&format!("{MARK}={run}")]);
+    }
+}
+
+/// Kills processes that carry all the marks in their environment.
 #[cfg(target_os = "linux")]
-fn sweep(mark: &str, session: &str) {
+fn sweep(marks: &[&str]) {
     // Again while something is found: a process may have forked meanwhile.
     for _ in 0..10 {
         let Ok(entries) = std::fs::read_dir("/proc") else { return };
@@ -133,7 +141,7 @@ fn sweep(mark: &str, session: &str) {
             let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
                 continue;
             };
-            if is_marked(&entry.path(), mark, session)
+            if is_marked(&entry.path(), marks)
                 && let Some(pid) = rustix::process::Pid::from_raw(pid)
             {
                 found |= rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok();
@@ -146,15 +154,15 @@ fn sweep(mark: &str, session: &str) {
 }
 
 #[cfg(target_os = "linux")]
-fn is_marked(process: &Path, mark: &str, session: &str) -> bool {
+fn is_marked(process: &Path, marks: &[&str]) -> bool {
     // A zombie has no environment left; another user's is not readable.
     let Ok(environment) = std::fs::read(process.join("environ")) else { return false };
     let has = |wanted: &str| environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes());
-    has(mark) && has(session)
+    marks.iter().all(|mark| has(mark))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn sweep(_: &str, _: &str) {}
+fn sweep(_: &[&str]) {}
 
 /// Lets programs get Ctrl-C although this process ignores it.
 ///
