@@ -74,6 +74,10 @@ pub struct App {
     pub protocol: String,
     /// Ports inside the container.
     pub ports: Vec<u16>,
+    /// Options that its start takes, each with its default, if the server names one.
+    pub allowed_arguments: Vec<(String, Option<String>)>,
+    /// Environment variables that its start takes, likewise.
+    pub allowed_environment: Vec<(String, Option<String>)>,
 }
 
 impl Session {
@@ -160,9 +164,27 @@ impl App {
                         .flatten()
                         .filter_map(|port| u16::try_from(port.as_u64()?).ok())
                         .collect(),
+                    allowed_arguments: allowed(item.get("allowed_arguments")),
+                    allowed_environment: allowed(item.get("allowed_envs")),
                 })
             })
             .collect()
+    }
+}
+
+/// What an app may be given: an object of names and defaults, or a list of names (protocol.md 4.1).
+fn allowed(value: Option<&Value>) -> Vec<(String, Option<String>)> {
+    let default = |value: &Value| match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    };
+    match value {
+        Some(Value::Object(all)) => all.iter().map(|(name, value)| (name.clone(), default(value))).collect(),
+        Some(Value::Array(all)) => {
+            all.iter().filter_map(Value::as_str).map(|name| (name.to_owned(), None)).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

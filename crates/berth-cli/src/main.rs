@@ -1,1 +1,3 @@
+//! The program `berth`.
+
 fn main() {}

@@ -1,6 +1,7 @@
 //! The product as one handle: what a click in the window or a subcommand of the CLI calls.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::sync::broadcast;
 
 use crate::cluster::Cluster;
 use crate::connections::Connections;
+use crate::kept_login::KeptLogins;
 use crate::paths::Paths;
 use crate::ports::LastPorts;
 use crate::profiles::{self, Profiles};
@@ -53,16 +55,20 @@ pub struct DemoAccess {
 
 /// Berth.
 pub struct Berth {
-    options: Options,
+    pub(crate) options: Options,
     settings: Arc<SettingsFile>,
-    profiles: Profiles,
+    pub(crate) profiles: Profiles,
     secrets: tokio::sync::OnceCell<SecretStore>,
     active: Mutex<Option<Arc<Cluster>>>,
     restoring: Mutex<bool>,
+    /// Logins that outlive the program.
+    pub(crate) logins: KeptLogins,
+    /// No window: nothing is watched in the background and nobody is asked to sign in again.
+    unattended: AtomicBool,
     /// One sign-in at a time.
     signing_in: tokio::sync::Mutex<()>,
     connections: Arc<Connections>,
-    events: broadcast::Sender<Event>,
+    pub(crate) events: broadcast::Sender<Event>,
 }
 
 impl Berth {
@@ -89,6 +95,8 @@ impl Berth {
             secrets: tokio::sync::OnceCell::new(),
             active: Mutex::default(),
             restoring: Mutex::new(false),
+            logins: KeptLogins::new(options.paths.logins()),
+            unattended: AtomicBool::new(false),
             signing_in: tokio::sync::Mutex::new(()),
             connections,
             events,
@@ -118,7 +126,7 @@ impl Berth {
         }
     }
 
-    async fn secrets(&self) -> &SecretStore {
+    pub(crate) async fn secrets(&self) -> &SecretStore {
         self.secrets
             .get_or_init(|| SecretStore::open(self.options.secrets, self.options.paths.secrets()))
             .await
@@ -143,7 +151,11 @@ impl Berth {
         Ok(server_info(&server))
     }
 
-    async fn probe(&self, address: &str, tls: &TlsChoice) -> Result<(Network, backend_ai::Server), Error> {
+    pub(crate) async fn probe(
+        &self,
+        address: &str,
+        tls: &TlsChoice,
+    ) -> Result<(Network, backend_ai::Server), Error> {
         let endpoint =
             Endpoint::parse(address).map_err(|e| error::bad_address(address.trim(), &e.to_string()))?;
         let network = network(tls)?;
@@ -253,6 +265,9 @@ impl Berth {
             Some(cluster) => cluster.signed_in_again(account.clone(), renewal),
             None => self.activate(Cluster::new(client, account.clone(), renewal, self.events.clone())).await,
         }
+        if self.is_unattended() && !demo {
+            self.keep_login();
+        }
         Ok(SignInOutcome::SignedIn { account })
     }
 
@@ -267,13 +282,33 @@ impl Berth {
         }
     }
 
-    async fn activate(self: &Arc<Self>, cluster: Arc<Cluster>) {
+    /// Says that this host has no window: nothing is watched in the background, an expired login is an error,
+    /// and logins are kept for the next command. To be said before any sign-in.
+    pub fn set_unattended(&self) {
+        self.unattended.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_unattended(&self) -> bool {
+        self.unattended.load(Ordering::Relaxed)
+    }
+
+    pub(crate) async fn activate(self: &Arc<Self>, cluster: Arc<Cluster>) {
         let before = lock(&self.active).replace(Arc::clone(&cluster));
         if let Some(before) = before {
             before.ended().cancel();
             self.connections.stop_all(Some(&before.profile_id())).await;
         }
         let _ = self.events.send(Event::SignedIn { account: cluster.account() });
+        if self.is_unattended() {
+            cluster.unattended(None);
+        } else {
+            self.watch(&cluster);
+        }
+    }
+
+    /// Follows the cluster's sessions, and ends the tunnels of those that end.
+    pub(crate) fn watch(self: &Arc<Self>, cluster: &Arc<Cluster>) {
+        let cluster = Arc::clone(cluster);
         let mut events = self.events.subscribe();
         let connections = Arc::clone(&self.connections);
         let ended = cluster.ended().clone();
@@ -338,6 +373,7 @@ impl Berth {
         if let Err(e) = cluster.client().sign_out().await {
             tracing::info!(error = %e, "the server did not confirm the sign-out");
         }
+        self.logins.remove(&account.profile_id);
         if let Err(e) = self.secrets().await.delete(&account.profile_id).await {
             tracing::warn!(error = %e.message, "remembered credentials not deleted");
         }
@@ -352,6 +388,7 @@ impl Berth {
     /// # Errors
     /// When the file or the keychain cannot be written.
     pub async fn forget_profile(&self, id: &str) -> Result<(), Error> {
+        self.logins.remove(id);
         self.secrets().await.delete(id).await?;
         self.profiles.forget(id)
     }
@@ -422,16 +459,16 @@ impl Berth {
         self.connections.stop_all(None).await;
     }
 
-    fn active(&self) -> Option<Arc<Cluster>> {
+    pub(crate) fn active(&self) -> Option<Arc<Cluster>> {
         lock(&self.active).clone()
     }
 
-    fn signed_in(&self) -> Result<Arc<Cluster>, Error> {
+    pub(crate) fn signed_in(&self) -> Result<Arc<Cluster>, Error> {
         self.active().ok_or_else(error::not_signed_in)
     }
 }
 
-fn network(tls: &TlsChoice) -> Result<Network, Error> {
+pub(crate) fn network(tls: &TlsChoice) -> Result<Network, Error> {
     let extra_ca_pem = match tls.ca_file.as_deref().map(str::trim).filter(|p| !p.is_empty()) {
         Some(path) => {
             Some(std::fs::read(PathBuf::from(path)).map_err(|e| error::ca_file(path, &e.to_string()))?)
@@ -445,7 +482,7 @@ fn network(tls: &TlsChoice) -> Result<Network, Error> {
     })
 }
 
-fn server_info(server: &backend_ai::Server) -> ServerInfo {
+pub(crate) fn server_info(server: &backend_ai::Server) -> ServerInfo {
     ServerInfo {
         address: server.endpoint.to_string(),
         mode: match server.mode {

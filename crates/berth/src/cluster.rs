@@ -5,6 +5,7 @@
 //! while the callers wait. A login is never retried with credentials that were refused: servers lock
 //! accounts after ten failures (protocol.md 1.2).
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,6 +24,10 @@ const POLL: Duration = Duration::from_secs(10);
 const POLL_WITH_EVENTS: Duration = Duration::from_secs(30);
 /// Bursts of events (a session passes six states in a second) cost one list.
 const AFTER_EVENT: Duration = Duration::from_millis(500);
+
+/// Finds credentials when they are first needed: asking a keychain may take long or bother the user.
+pub(crate) type FindCredentials =
+    Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Option<Credentials>> + Send>> + Send>;
 
 /// Whether the login works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +52,12 @@ pub(crate) struct Cluster {
     account: Mutex<Account>,
     /// Remembered credentials for silent renewal; taken away once the server refuses them.
     renewal: Mutex<Option<Credentials>>,
+    /// Where they are found, if nobody has looked yet.
+    find: Mutex<Option<FindCredentials>>,
+    /// Nobody is there to sign in again, so nothing waits for that.
+    unattended: AtomicBool,
+    /// The server refused the remembered credentials.
+    refused: AtomicBool,
     login: watch::Sender<Login>,
     renewing: tokio::sync::Mutex<()>,
     list: Mutex<Option<SessionList>>,
@@ -67,6 +78,9 @@ impl Cluster {
             client,
             account: Mutex::new(account),
             renewal: Mutex::new(renewal),
+            find: Mutex::new(None),
+            unattended: AtomicBool::new(false),
+            refused: AtomicBool::new(false),
             login: watch::Sender::new(Login::Works(0)),
             renewing: tokio::sync::Mutex::new(()),
             list: Mutex::new(None),
@@ -91,6 +105,17 @@ impl Cluster {
 
     pub(crate) fn address(&self) -> String {
         lock(&self.account).server.address.clone()
+    }
+
+    /// For a host without a window: credentials are looked for only when needed, and nothing waits for a user.
+    pub(crate) fn unattended(&self, find: Option<FindCredentials>) {
+        self.unattended.store(true, Ordering::Relaxed);
+        *lock(&self.find) = find;
+    }
+
+    /// Whether remembered credentials turned out to be wrong.
+    pub(crate) fn refused_credentials(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// Cancelled when the account signs out.
@@ -133,7 +158,12 @@ impl Cluster {
             if self.works_since(seen) {
                 return Ok(());
             }
-            let credentials = lock(&self.renewal).clone();
+            let mut credentials = lock(&self.renewal).clone();
+            let find = if credentials.is_none() { lock(&self.find).take() } else { None };
+            if let Some(find) = find {
+                credentials = find().await;
+                lock(&self.renewal).clone_from(&credentials);
+            }
             if let (Some(credentials), false) = (credentials, self.is_sign_in_needed()) {
                 match self.client.sign_in(&credentials).await {
                     Ok(_) => {
@@ -150,6 +180,9 @@ impl Cluster {
                     Err(e) => {
                         tracing::warn!(error = %e, "the remembered credentials were refused");
                         *lock(&self.renewal) = None;
+                        if matches!(e, backend_ai::SignInError::WrongCredentials) {
+                            self.refused.store(true, Ordering::Relaxed);
+                        }
                     }
                 }
             }
@@ -157,6 +190,9 @@ impl Cluster {
                 self.login.send_replace(Login::Needed(seen));
                 let _ = self.events.send(Event::SignInNeeded { account: self.account() });
             }
+        }
+        if self.unattended.load(Ordering::Relaxed) {
+            return Err(error::not_signed_in());
         }
         let mut login = self.login.subscribe();
         let renewed = login.wait_for(|l| matches!(l, Login::Works(n) if *n > seen));
@@ -280,7 +316,7 @@ impl Cluster {
     }
 }
 
-fn session(from: &backend_ai::Session) -> Session {
+pub(crate) fn session(from: &backend_ai::Session) -> Session {
     Session {
         id: from.id.clone(),
         name: from.name.clone(),

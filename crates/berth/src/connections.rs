@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use backend_ai::{SessionRef, StreamError};
+use backend_ai::{AppParameters, SessionRef, StreamError};
 use sshkit::command::{Shell, Target};
 use sshkit::key_store::KeyStore;
 use sshkit::known_hosts::{self, KnownHosts};
@@ -31,7 +31,7 @@ use crate::{
 /// The app behind SSH and SFTP.
 pub const SSHD: &str = "sshd";
 /// The user inside every ordinary session (protocol.md 5.3).
-const SESSION_USER: &str = "work";
+pub(crate) const SESSION_USER: &str = "work";
 /// The session's private key, relative to its home folder (protocol.md 5.3).
 const KEY_FILE: &str = "id_container";
 /// A real sshd sends its banner at once; one that is just being started may take this long.
@@ -65,6 +65,18 @@ struct OpenConnection {
     opened_at: String,
     seen: Mutex<Seen>,
     stopped: CancellationToken,
+}
+
+/// Which local port a tunnel gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PortChoice {
+    /// The preferred one of the settings, else the one of last time, else a free one.
+    #[default]
+    AsUsual,
+    /// This one or none.
+    Exactly(u16),
+    /// Any free one.
+    Free,
 }
 
 /// What the tunnel's watcher has seen.
@@ -130,6 +142,21 @@ impl Connections {
         session_id: &str,
         app: &str,
     ) -> Result<Connection, Error> {
+        self.open_at(cluster, session_id, app, PortChoice::AsUsual, AppParameters::default()).await
+    }
+
+    /// As [`Connections::open`], with a say in the port and in how the app is started.
+    ///
+    /// # Errors
+    /// Also `port-taken` and `port-not-permitted` for [`PortChoice::Exactly`].
+    pub(crate) async fn open_at(
+        self: &Arc<Self>,
+        cluster: &Arc<Cluster>,
+        session_id: &str,
+        app: &str,
+        port: PortChoice,
+        parameters: AppParameters,
+    ) -> Result<Connection, Error> {
         let _one_at_a_time = self.opening.lock().await;
         if let Some(open) = self.usable(&cluster.profile_id(), session_id, app) {
             return Ok(self.snapshot(&open));
@@ -141,8 +168,12 @@ impl Connections {
             let names: Vec<&str> = offered.iter().map(|a| a.name.as_str()).collect();
             return Err(error::app_not_offered(&session.name, app, &names.join(", ")));
         }
-        let connector =
-            AppConnector { cluster: Arc::clone(cluster), session: reference.clone(), app: app.to_owned() };
+        let connector = AppConnector {
+            cluster: Arc::clone(cluster),
+            session: reference.clone(),
+            app: app.to_owned(),
+            parameters,
+        };
         let key = if app == SSHD {
             let (key, banner) = tokio::join!(self.fetch_key(cluster, &reference), see_banner(&connector));
             banner?;
@@ -150,7 +181,7 @@ impl Connections {
         } else {
             Err(error::key_missing(&session.name))
         };
-        let listener = self.listener(&cluster.profile_id(), &session.name, app)?;
+        let listener = self.listener(&cluster.profile_id(), &session.name, app, port)?;
         let port_reason = self.port_reason(listener.reason());
         // Opening may wait for the user to sign in again; the stream itself is bounded by its own limits.
         let open_within = cluster::SIGN_IN_WITHIN + Duration::from_secs(60);
@@ -306,10 +337,28 @@ impl Connections {
         });
         connection.tunnel.stop().await;
         let _ = self.events.send(Event::ConnectionChanged { connection: self.snapshot(connection) });
-        if let Err(e) = self.known_hosts.forget(&known_hosts::alias(&connection.session.id)) {
+        self.forget_session(&connection.session.id);
+    }
+
+    /// The session's key as it is kept, or fetched where none is.
+    pub(crate) async fn key(&self, cluster: &Cluster, session: &SessionRef) -> Result<KeyInfo, Error> {
+        match self.keys.load(&session.id) {
+            Ok(Some(stored)) => Ok(KeyInfo {
+                path: stored.path.display().to_string(),
+                algorithm: stored.summary.algorithm,
+                fingerprint: stored.summary.fingerprint,
+            }),
+            // What cannot be read any more is fetched anew.
+            Ok(None) | Err(_) => self.fetch_key(cluster, session).await,
+        }
+    }
+
+    /// Forgets what is kept of a session that has ended.
+    pub(crate) fn forget_session(&self, session_id: &str) {
+        if let Err(e) = self.known_hosts.forget(&known_hosts::alias(session_id)) {
             tracing::warn!(error = %e, "cannot forget the host key of an ended session");
         }
-        if let Err(e) = self.keys.remove(&connection.session.id) {
+        if let Err(e) = self.keys.remove(session_id) {
             tracing::warn!(error = %e, "cannot remove the key of an ended session");
         }
     }
@@ -333,10 +382,31 @@ impl Connections {
         })
     }
 
-    fn listener(&self, profile: &str, session: &str, app: &str) -> Result<LoopbackListener, Error> {
-        let preferred = if app == SSHD { self.settings.get().preferred_ssh_port } else { None };
-        let wishes = PortWishes { preferred, last: self.ports.get(profile, session, app) };
-        LoopbackListener::bind(wishes).map_err(|e| error::no_free_port(&e.to_string()))
+    fn listener(
+        &self,
+        profile: &str,
+        session: &str,
+        app: &str,
+        port: PortChoice,
+    ) -> Result<LoopbackListener, Error> {
+        let wishes = match port {
+            PortChoice::AsUsual => {
+                let preferred = if app == SSHD { self.settings.get().preferred_ssh_port } else { None };
+                PortWishes { preferred, last: self.ports.get(profile, session, app) }
+            }
+            PortChoice::Exactly(port) => PortWishes { preferred: Some(port), last: None },
+            PortChoice::Free => PortWishes::default(),
+        };
+        let listener = LoopbackListener::bind(wishes).map_err(|e| error::no_free_port(&e.to_string()))?;
+        match (port, listener.reason()) {
+            (PortChoice::Exactly(port), tunnel::PortReason::Random { preferred_refused: Some(refusal) }) => {
+                Err(match refusal.cause {
+                    tunnel::PortRefusalCause::InUse => error::port_taken(port),
+                    tunnel::PortRefusalCause::NotPermitted => error::port_not_permitted(port),
+                })
+            }
+            _ => Ok(listener),
+        }
     }
 
     fn port_reason(&self, reason: &tunnel::PortReason) -> PortReason {
@@ -400,6 +470,11 @@ impl Connections {
             known_hosts: self.known_hosts.path().to_owned(),
             host_key_alias: known_hosts::alias(&connection.session.id),
         }
+    }
+
+    /// Options for ssh, scp and sftp that use a connection's port: its key and its pinned host key.
+    pub(crate) fn ssh_options(&self, id: &str) -> Vec<String> {
+        self.find(id).map(|connection| self.target(&connection).option_words()).unwrap_or_default()
     }
 
     fn snapshot(&self, connection: &OpenConnection) -> Connection {
@@ -470,7 +545,10 @@ fn is_over(status: &str) -> bool {
     matches!(status, "TERMINATED" | "CANCELLED" | "ERROR")
 }
 
-async fn running_session(cluster: &Cluster, session_id: &str) -> Result<backend_ai::Session, Error> {
+pub(crate) async fn running_session(
+    cluster: &Cluster,
+    session_id: &str,
+) -> Result<backend_ai::Session, Error> {
     let asked = cluster.call(|c| {
         let id = session_id.to_owned();
         async move { c.session(&id).await }
@@ -486,7 +564,10 @@ async fn running_session(cluster: &Cluster, session_id: &str) -> Result<backend_
     }
 }
 
-async fn offered_apps(cluster: &Cluster, session: &SessionRef) -> Result<Vec<backend_ai::App>, Error> {
+pub(crate) async fn offered_apps(
+    cluster: &Cluster,
+    session: &SessionRef,
+) -> Result<Vec<backend_ai::App>, Error> {
     let asked = cluster.call(|c| {
         let session = session.clone();
         async move { c.apps(&session).await }
@@ -537,7 +618,7 @@ async fn see_banner(connector: &AppConnector) -> Result<(), Error> {
 }
 
 /// The stable code of how a connection ended.
-fn code_of(reason: &EndReason) -> &'static str {
+pub(crate) fn code_of(reason: &EndReason) -> &'static str {
     match reason {
         EndReason::NoFirstByte => "no-first-byte",
         EndReason::Silent => "silent",

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use backend_ai::{AppStream, SessionRef, StreamEnd, StreamError};
+use backend_ai::{AppParameters, AppStream, SessionRef, StreamEnd, StreamError};
 use tunnel::{Connector, Refusal, Retry};
 
 use crate::cluster::Cluster;
@@ -13,6 +13,7 @@ pub(crate) struct AppConnector {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) session: SessionRef,
     pub(crate) app: String,
+    pub(crate) parameters: AppParameters,
 }
 
 impl AppConnector {
@@ -20,14 +21,18 @@ impl AppConnector {
     /// that takes the user, because the local program is waiting and may still be served.
     pub(crate) async fn open_stream(&self) -> Result<AppStream, StreamError> {
         let seen = self.cluster.generation();
-        match self.cluster.client().open_stream(&self.session, &self.app).await {
+        match self.open_now().await {
             Err(StreamError::NotSignedIn) => {}
             other => return other,
         }
         if self.cluster.renew(seen).await.is_err() {
             return Err(StreamError::NotSignedIn);
         }
-        self.cluster.client().open_stream(&self.session, &self.app).await
+        self.open_now().await
+    }
+
+    async fn open_now(&self) -> Result<AppStream, StreamError> {
+        self.cluster.client().open_stream_with(&self.session, &self.app, &self.parameters).await
     }
 
     fn refusal(&self, error: &StreamError) -> Refusal {

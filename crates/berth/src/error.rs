@@ -13,13 +13,13 @@ use crate::Error;
 
 impl Error {
     /// An error with a code, a sentence and a next step.
-    pub(crate) fn new(code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn new(code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into(), hint: hint.into(), details: Default::default() }
     }
 
     /// Adds a value that the sentences mention, for translation.
     #[must_use]
-    pub(crate) fn with(mut self, key: &str, value: impl ToString) -> Self {
+    pub fn with(mut self, key: &str, value: impl ToString) -> Self {
         self.details.insert(key.into(), value.to_string());
         self
     }
@@ -167,6 +167,84 @@ pub(crate) fn key_not_a_key(session: &str, why: &str) -> Error {
 pub(crate) fn no_free_port(why: &str) -> Error {
     Error::new("no-free-port", "No free local port was found.", "Stop a proxy that you no longer need.")
         .with("detail", why)
+}
+
+pub(crate) fn port_taken(port: u16) -> Error {
+    Error::new(
+        "port-taken",
+        format!("Port {port} is taken by another program."),
+        "Choose another port, or end the program that has it.",
+    )
+    .with("port", port)
+}
+
+pub(crate) fn port_not_permitted(port: u16) -> Error {
+    Error::new(
+        "port-not-permitted",
+        format!("The system does not let this user listen on port {port}."),
+        "Choose one from 1024 to 65535, best from 10000 to 65000.",
+    )
+    .with("port", port)
+}
+
+/// A name that more than one session has, or could mean; `matches` are lines of id, name and status.
+pub(crate) fn session_ambiguous(reference: &str, matches: &[String]) -> Error {
+    Error::new(
+        "session-ambiguous",
+        format!("More than one session is meant by “{reference}”: {}.", matches.join("; ")),
+        "Give the id of the one you mean.",
+    )
+    .with("session", reference)
+    .with("matches", matches.join("\n"))
+}
+
+/// A session that there is none of, and those whose names are near.
+pub(crate) fn session_unknown(reference: &str, near: &[String]) -> Error {
+    let hint = if near.is_empty() {
+        "List your sessions; it may have ended, or belong to somebody else.".to_owned()
+    } else {
+        format!("Did you mean {}?", near.join(" or "))
+    };
+    Error::new(
+        "session-not-found",
+        format!("There is no session “{reference}” of yours on this cluster."),
+        hint,
+    )
+    .with("session", reference)
+    .with("near", near.join("\n"))
+}
+
+/// A file or folder inside a session that is not there.
+pub(crate) fn remote_file(session: &str, path: &str) -> Error {
+    Error::new(
+        "file-not-found",
+        format!("“{session}” has no file “{path}”."),
+        "Paths are relative to /home/work; spelling and case count.",
+    )
+    .with("session", session)
+    .with("path", path)
+}
+
+/// A file or an archive that the cluster does not carry over HTTP.
+pub(crate) fn too_large(path: &str) -> Error {
+    Error::new(
+        "too-large",
+        format!("“{path}” is too large for the cluster's file API, which stops at 1 MiB."),
+        "Copy it with scp or sftp, which have no limit.",
+    )
+    .with("path", path)
+}
+
+/// Why a relay between two pipes ended before its time.
+pub(crate) fn relay_ended(code: &str, message: &str, session: &str, app: &str) -> Error {
+    let hint = match code {
+        "not-signed-in" => "Sign in again: berth login.",
+        "session-not-found" | "session-not-running" => "List your sessions: berth ps.",
+        "app-not-offered" => "List what the session offers: berth apps.",
+        "silent" | "path-lost" => "The network or the cluster dropped it. Connect again.",
+        _ => "Try again in a moment.",
+    };
+    Error::new(code, message, hint).with("session", session).with("app", app)
 }
 
 pub(crate) fn demo(why: &str) -> Error {
@@ -335,9 +413,7 @@ pub(crate) fn sign_in(error: &SignInError, address: &str, user: &str) -> Error {
         )
         .with("detail", text),
         S::KeypairNotAccepted => wrong_mode(address, crate::AccessMode::Session),
-        S::Other(e) if matches!(e, backend_ai::Error::NotSignedIn) => {
-            sign_in(&S::WrongCredentials, address, user)
-        }
+        S::Other(backend_ai::Error::NotSignedIn) => sign_in(&S::WrongCredentials, address, user),
         S::Other(e) => cluster(e, address),
         other => {
             Error::new("server-error", format!("The cluster refused the sign-in: {other}."), "Try again.")

@@ -11,6 +11,7 @@ mod connections;
 mod connector;
 mod error;
 mod json_file;
+mod kept_login;
 pub mod log;
 mod model;
 mod paths;
@@ -18,11 +19,12 @@ mod ports;
 mod profiles;
 mod secrets;
 mod settings;
+pub mod terminal;
 
 pub use sshkit::private_file::Overwrite;
 
 pub use crate::berth::{Berth, DemoAccess, Options};
-pub use crate::connections::{Connections, SSHD};
+pub use crate::connections::{Connections, PortChoice, SSHD};
 pub use crate::model::*;
 pub use crate::paths::Paths;
 pub use crate::secrets::SecretsChoice;

@@ -511,6 +511,7 @@ pub struct Error {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[expect(clippy::large_enum_variant, reason = "a few a second at most, and the wire format stays plain")]
 pub enum Event {
     /// Signed in (also after a restored or renewed login).
     SignedIn {

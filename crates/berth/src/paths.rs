@@ -56,6 +56,21 @@ impl Paths {
         self.data.join("secrets.json")
     }
 
+    /// Logins that outlive a command, one private JSON file each.
+    pub fn logins(&self) -> PathBuf {
+        self.data.join("logins")
+    }
+
+    /// Names of sessions, for completing them in a shell; one JSON file per profile.
+    pub fn session_names(&self) -> PathBuf {
+        self.data.join("session-names")
+    }
+
+    /// The demo cluster that runs now in some terminal, private JSON.
+    pub fn demo(&self) -> PathBuf {
+        self.data.join("demo.json")
+    }
+
     /// Private keys of sessions.
     pub fn keys(&self) -> PathBuf {
         self.data.join("keys")

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Profile, json_file};
 
-/// The profiles file and its present content, the latest used first.
+/// The profiles file. It is read anew each time, because the desktop app and the command line share it.
 #[derive(Debug)]
 pub(crate) struct Profiles {
     path: PathBuf,
-    current: Mutex<Content>,
+    /// One change at a time.
+    changing: Mutex<()>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -27,8 +28,7 @@ const KEPT: usize = 20;
 
 impl Profiles {
     pub(crate) fn open(path: PathBuf) -> Self {
-        let content = json_file::read(&path);
-        Self { path, current: Mutex::new(content) }
+        Self { path, changing: Mutex::new(()) }
     }
 
     pub(crate) fn all(&self) -> Vec<Profile> {
@@ -40,6 +40,29 @@ impl Profiles {
         let content = self.content();
         let id = content.signed_in?;
         content.profiles.into_iter().find(|p| p.id == id && p.remembered)
+    }
+
+    /// The profile that is signed in, remembered or not.
+    pub(crate) fn active(&self) -> Option<Profile> {
+        let content = self.content();
+        let id = content.signed_in?;
+        content.profiles.into_iter().find(|p| p.id == id)
+    }
+
+    /// Makes a known profile the one that is signed in; false when there is none of that id.
+    pub(crate) fn activate(&self, id: &str) -> Result<bool, Error> {
+        let Some(profile) = self.all().into_iter().find(|p| p.id == id) else { return Ok(false) };
+        self.signed_in(&profile)?;
+        Ok(true)
+    }
+
+    /// Notes that a profile's credentials are no longer remembered.
+    pub(crate) fn not_remembered(&self, id: &str) -> Result<(), Error> {
+        self.change(|content| {
+            for profile in content.profiles.iter_mut().filter(|p| p.id == id) {
+                profile.remembered = false;
+            }
+        })
     }
 
     /// Puts a profile first and notes that it is signed in.
@@ -64,16 +87,14 @@ impl Profiles {
     }
 
     fn content(&self) -> Content {
-        self.current.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        json_file::read(&self.path)
     }
 
     fn change(&self, edit: impl FnOnce(&mut Content)) -> Result<(), Error> {
-        let mut current = self.current.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut next = current.clone();
-        edit(&mut next);
-        json_file::write(&self.path, &next)?;
-        *current = next;
-        Ok(())
+        let _one_at_a_time = self.changing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut content = self.content();
+        edit(&mut content);
+        json_file::write(&self.path, &content)
     }
 }
 

@@ -1,5 +1,12 @@
 //! The main job without a window: sign in, find a session, open its SSH port, and be inside with stock `ssh`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "helpers of tests, which fail by it"
+)]
+
 mod support;
 
 use std::process::Stdio;
@@ -104,7 +111,8 @@ async fn what_cannot_be_reached_is_refused_before_a_port_is_announced() {
         );
     }
     let account = bench.cluster.account().email;
-    let foreign = bench.cluster.sessions().into_iter().find(|s| s.owner != account && s.status == "RUNNING").unwrap();
+    let foreign =
+        bench.cluster.sessions().into_iter().find(|s| s.owner != account && s.status == "RUNNING").unwrap();
     assert_eq!(bench.berth.connect(&foreign.id, SSHD).await.unwrap_err().code, "session-not-found");
     let unknown = "00000000-0000-4000-8000-000000000000";
     assert_eq!(bench.berth.connect(unknown, SSHD).await.unwrap_err().code, "session-not-found");

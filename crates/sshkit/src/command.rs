@@ -89,6 +89,11 @@ impl Target {
         self.ssh_words(Shell::of_this_computer()).into_iter().map(OsString::from).collect()
     }
 
+    /// The options among [`Self::ssh_args`], which scp and sftp take too: neither port nor destination.
+    pub fn option_words(&self) -> Vec<String> {
+        self.options(Shell::of_this_computer())
+    }
+
     /// `ssh://work@127.0.0.1:10022`.
     pub fn ssh_url(&self) -> String {
         self.url("ssh")

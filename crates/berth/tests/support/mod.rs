@@ -154,7 +154,10 @@ pub(crate) async fn first_line(child: &mut Child) -> String {
 }
 
 /// Waits for an event.
-pub(crate) async fn wait_for(events: &mut broadcast::Receiver<Event>, wanted: impl Fn(&Event) -> bool) -> Event {
+pub(crate) async fn wait_for(
+    events: &mut broadcast::Receiver<Event>,
+    wanted: impl Fn(&Event) -> bool,
+) -> Event {
     let found = async {
         loop {
             match events.recv().await {

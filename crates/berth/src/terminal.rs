@@ -1,0 +1,21 @@
+//! What a host without a window needs: one command, then gone.
+//!
+//! The desktop signs in once and watches; a command resumes a kept login, does one thing and leaves. It names
+//! sessions by name, reaches them without a port (a `ProxyCommand`), and makes and ends them. Everything here is
+//! an extension of [`Berth`], so both hosts share profiles, credentials, keys and pinned host keys.
+//!
+//! [`Berth`]: crate::Berth
+
+mod demo;
+mod find;
+mod manage;
+mod reach;
+mod ssh;
+
+pub use backend_ai::{AppParameters, CreateSession, CreatedSession, RemoteFile, UploadFile};
+
+pub use demo::{DemoGuard, running_demo};
+pub use find::{KnownName, Scope, known_names};
+pub use manage::AppDetails;
+pub use reach::Reach;
+pub use ssh::{SessionName, SshWay};

@@ -1,0 +1,218 @@
+//! From what a person types to one session.
+
+use std::path::PathBuf;
+
+use backend_ai::SessionScope;
+use serde::{Deserialize, Serialize};
+
+use crate::kept_login::file_name;
+use crate::{Berth, Error, Paths, Session, cluster, error, json_file};
+
+/// Names that are this much alike are worth proposing.
+const ALIKE: f64 = 0.82;
+/// Proposals of one message.
+const PROPOSALS: usize = 3;
+
+/// Which sessions to look among.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Those that have not ended.
+    Live,
+    /// Ended ones too.
+    All,
+}
+
+/// A session's name as it was last seen, for completing it in a shell without asking the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KnownName {
+    /// Name.
+    pub name: String,
+    /// Status at that time.
+    pub status: String,
+    /// Full image reference.
+    pub image: String,
+}
+
+/// The names seen last with a profile. Asks nobody.
+pub fn known_names(paths: &Paths, profile_id: &str) -> Vec<KnownName> {
+    json_file::read(&names_file(paths, profile_id))
+}
+
+impl Berth {
+    /// The account's sessions, the newest first.
+    ///
+    /// # Errors
+    /// `not-signed-in`, and whatever stands between here and the cluster.
+    pub async fn list_sessions(&self, scope: Scope) -> Result<Vec<Session>, Error> {
+        let cluster = self.signed_in()?;
+        let scope = match scope {
+            Scope::Live => SessionScope::Live,
+            Scope::All => SessionScope::All,
+        };
+        let listed = cluster.call(|c| async move { c.sessions(scope).await }).await?;
+        let sessions: Vec<Session> = listed.iter().map(cluster::session).collect();
+        self.remember_names(&cluster.profile_id(), &sessions);
+        Ok(sessions)
+    }
+
+    /// The one session that a name, a UUID or the beginning of a UUID (8 characters or more) means.
+    ///
+    /// # Errors
+    /// `session-not-found` with the names that are near, `session-ambiguous` with the candidates,
+    /// `session-not-running` for an ended one when only living ones are asked for.
+    pub async fn find_session(&self, reference: &str, scope: Scope) -> Result<Session, Error> {
+        let cluster = self.signed_in()?;
+        if is_uuid(reference) {
+            let asked = cluster.call(|c| {
+                let id = reference.to_lowercase();
+                async move { c.session(&id).await }
+            });
+            return match asked.await {
+                Ok(session) => Ok(cluster::session(&session)),
+                Err(e) if e.code == "session-not-found" => Err(error::session_unknown(reference, &[])),
+                Err(e) => Err(e),
+            };
+        }
+        let living = self.list_sessions(Scope::Live).await?;
+        if let Some(found) = pick(reference, &living)? {
+            return Ok(found.clone());
+        }
+        // A second look costs a request, and only who mistyped or is late pays for it.
+        let recent = cluster.call(|c| async move { c.sessions(SessionScope::Recent).await }).await?;
+        let ended: Vec<Session> = recent.iter().map(cluster::session).collect();
+        let ended = ended.into_iter().find(|session| session.name == reference || begins(session, reference));
+        match (ended, scope) {
+            (Some(session), Scope::All) => Ok(session),
+            (Some(session), Scope::Live) => Err(error::session_not_running(&session.name, &session.status)),
+            (None, _) => Err(error::session_unknown(reference, &near(reference, &living))),
+        }
+    }
+
+    /// Failing to write costs completions only.
+    fn remember_names(&self, profile_id: &str, sessions: &[Session]) {
+        let names: Vec<KnownName> = sessions
+            .iter()
+            .filter(|session| !matches!(session.status.as_str(), "TERMINATED" | "CANCELLED"))
+            .map(|s| KnownName { name: s.name.clone(), status: s.status.clone(), image: s.image.clone() })
+            .collect();
+        let path = names_file(&self.options.paths, profile_id);
+        if json_file::read::<Vec<KnownName>>(&path) == names {
+            return;
+        }
+        let kept = path
+            .parent()
+            .map_or(Ok(()), sshkit::private_file::create_private_dir)
+            .map_err(|e| error::file(&e, &path))
+            .and_then(|()| json_file::write(&path, &names));
+        if let Err(e) = kept {
+            tracing::warn!(error = %e.message, "cannot keep the names of sessions");
+        }
+    }
+}
+
+fn names_file(paths: &Paths, profile_id: &str) -> PathBuf {
+    paths.session_names().join(format!("{}.json", file_name(profile_id)))
+}
+
+/// The session that is meant; none when nothing fits.
+fn pick<'a>(reference: &str, sessions: &'a [Session]) -> Result<Option<&'a Session>, Error> {
+    let mut fitting: Vec<&Session> = sessions.iter().filter(|s| s.name == reference).collect();
+    if fitting.is_empty() {
+        fitting = sessions.iter().filter(|s| begins(s, reference)).collect();
+    }
+    match fitting.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some(one)),
+        many => {
+            let lines: Vec<String> =
+                many.iter().map(|s| format!("{} ({}, {})", s.id, s.name, s.status)).collect();
+            Err(error::session_ambiguous(reference, &lines))
+        }
+    }
+}
+
+fn begins(session: &Session, reference: &str) -> bool {
+    reference.len() >= 8 && session.id.starts_with(&reference.to_lowercase())
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// Names like the one that was typed, the likest first.
+fn near(reference: &str, sessions: &[Session]) -> Vec<String> {
+    let wanted = reference.to_lowercase();
+    let mut scored: Vec<(f64, &str)> = sessions
+        .iter()
+        .map(|session| {
+            let name = session.name.to_lowercase();
+            let part = wanted.len() >= 3 && (name.contains(&wanted) || wanted.contains(&name));
+            let score = strsim::jaro_winkler(&wanted, &name);
+            (if part { score.max(0.95) } else { score }, session.name.as_str())
+        })
+        .filter(|(score, _)| *score >= ALIKE)
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    scored.dedup_by(|a, b| a.1 == b.1);
+    scored.into_iter().take(PROPOSALS).map(|(_, name)| name.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(id: &str, name: &str) -> Session {
+        Session {
+            id: id.into(),
+            name: name.into(),
+            status: "RUNNING".into(),
+            status_info: None,
+            session_type: "INTERACTIVE".into(),
+            image: "img".into(),
+            project: None,
+            resource_group: None,
+            resources: vec![],
+            created_at: None,
+            terminated_at: None,
+            cluster_size: 1,
+            apps: vec![],
+        }
+    }
+
+    const A: &str = "0b7d2a51-3b43-4d51-9b0b-5f0c7f3f9a11";
+    const B: &str = "0b7d2a51-ffff-4d51-9b0b-5f0c7f3f9a11";
+
+    #[test]
+    fn a_name_comes_before_the_beginning_of_an_id() {
+        let all = [session(A, "train"), session(B, "0b7d2a51-3")];
+        assert_eq!(pick("train", &all).unwrap().unwrap().id, A);
+        assert_eq!(pick("0b7d2a51-3", &all).unwrap().unwrap().id, B);
+        assert_eq!(pick("0b7d2a51-3b", &all).unwrap().unwrap().id, A);
+        assert_eq!(pick("0B7D2A51-F", &all).unwrap().unwrap().id, B);
+        assert!(pick("trai", &all).unwrap().is_none(), "beginnings of names are not names");
+        assert!(pick("0b7d", &all).unwrap().is_none());
+    }
+
+    #[test]
+    fn two_that_fit_are_listed_and_none_is_chosen() {
+        let all = [session(A, "train"), session(B, "train")];
+        let error = pick("train", &all).unwrap_err();
+        assert_eq!(error.code, "session-ambiguous");
+        assert!(error.message.contains(A) && error.message.contains(B));
+        assert_eq!(pick("0b7d2a51", &all).unwrap_err().code, "session-ambiguous");
+    }
+
+    #[test]
+    fn near_names_are_proposed_and_far_ones_are_not() {
+        let all = [session(A, "llama-finetune"), session(B, "vision-train"), session(B, "data-prep")];
+        assert_eq!(near("llama-fintune", &all), ["llama-finetune"]);
+        assert_eq!(near("train", &all), ["vision-train"]);
+        assert!(near("zzz", &all).is_empty());
+        assert!(near("", &all).is_empty());
+    }
+}

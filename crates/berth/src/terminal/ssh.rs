@@ -1,0 +1,142 @@
+//! SSH into a session with and without a port.
+
+use std::sync::Arc;
+
+use backend_ai::{AppParameters, SessionRef};
+use sshkit::command::Proxied;
+use sshkit::known_hosts;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tunnel::{EndReason, relay_pipes};
+
+use crate::connections::{SESSION_USER, code_of};
+use crate::connector::AppConnector;
+use crate::{Berth, Connection, Error, PortChoice, SSHD, Session, error};
+
+/// What names a session in streams. The name is needed by some server lines only (protocol.md appendix C).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionName {
+    /// UUID.
+    pub id: String,
+    /// Name, may be empty where it is not known.
+    pub name: String,
+}
+
+/// How stock SSH programs get into a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshWay {
+    /// Options that ssh, scp and sftp take alike. The first value wins, so the user's own go before them.
+    pub options: Vec<String>,
+    /// `work@HOST`, for the command line.
+    pub destination: String,
+    /// The local port, where there is one.
+    pub port: Option<u16>,
+    /// Why there is no key; ssh then tries what it has.
+    pub key_problem: Option<Error>,
+}
+
+impl Berth {
+    /// Makes everything ready for SSH into a running session, except the path itself: ssh opens that by running
+    /// `proxy`, which must end in a call of [`Berth::relay`].
+    ///
+    /// # Errors
+    /// `session-not-running`, and whatever stands between here and the cluster.
+    pub async fn ssh_way(&self, session: &Session, proxy: Vec<String>) -> Result<SshWay, Error> {
+        running(session)?;
+        let cluster = self.signed_in()?;
+        let reference = SessionRef { id: session.id.clone(), name: session.name.clone() };
+        let connections = self.connections();
+        let (key, key_problem) = match connections.key(&cluster, &reference).await {
+            Ok(key) => (Some(key.path.into()), None),
+            Err(e) if matches!(e.code.as_str(), "key-missing" | "key-not-a-key") => (None, Some(e)),
+            Err(e) => return Err(e),
+        };
+        let proxied = Proxied {
+            user: SESSION_USER.into(),
+            name: session.name.clone(),
+            key,
+            known_hosts: connections.known_hosts.path().to_owned(),
+            host_key_alias: known_hosts::alias(&session.id),
+            proxy,
+        };
+        let destination = proxied.destination();
+        Ok(SshWay { options: proxied.options(), destination, port: None, key_problem })
+    }
+
+    /// Opens a local port for SSH into a session.
+    ///
+    /// # Errors
+    /// Those of [`Berth::connect_at`].
+    pub async fn ssh_port(
+        self: &Arc<Self>,
+        session_id: &str,
+        port: PortChoice,
+    ) -> Result<(Connection, SshWay), Error> {
+        let connection = self.connect_at(session_id, SSHD, port, AppParameters::default()).await?;
+        let way = SshWay {
+            options: self.connections().ssh_options(&connection.id),
+            destination: format!("{SESSION_USER}@{}", connection.host),
+            port: Some(connection.port),
+            key_problem: connection.key_problem.clone(),
+        };
+        Ok((connection, way))
+    }
+
+    /// As [`Berth::connect`], with a say in the port and in how the app is started.
+    ///
+    /// # Errors
+    /// Also `port-taken` and `port-not-permitted`.
+    pub async fn connect_at(
+        self: &Arc<Self>,
+        session_id: &str,
+        app: &str,
+        port: PortChoice,
+        parameters: AppParameters,
+    ) -> Result<Connection, Error> {
+        let cluster = self.signed_in()?;
+        self.connections().open_at(&cluster, session_id, app, port, parameters).await
+    }
+
+    /// Relays two pipes to an app of a session until either side ends. Nothing but the far end's bytes goes to
+    /// `output`.
+    ///
+    /// # Errors
+    /// Why the path did not open or was lost.
+    pub async fn relay<R, W>(
+        &self,
+        session: &SessionName,
+        app: &str,
+        input: R,
+        output: W,
+    ) -> Result<(), Error>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        let connector = AppConnector {
+            cluster: self.signed_in()?,
+            session: SessionRef { id: session.id.clone(), name: session.name.clone() },
+            app: app.to_owned(),
+            parameters: AppParameters::default(),
+        };
+        let options = if app == SSHD { tunnel::Options::sshd() } else { tunnel::Options::default() };
+        let reason = relay_pipes(&connector, input, output, &options).await;
+        if reason.is_ordinary() {
+            return Ok(());
+        }
+        let message = match &reason {
+            EndReason::NotOpened(refusal) => refusal.message.clone(),
+            other => other.to_string(),
+        };
+        let shown = if session.name.is_empty() { &session.id } else { &session.name };
+        Err(error::relay_ended(code_of(&reason), &message, shown, app))
+    }
+}
+
+/// Only a running session can be reached.
+fn running(session: &Session) -> Result<(), Error> {
+    if matches!(session.status.as_str(), "RUNNING" | "RUNNING_DEGRADED") {
+        Ok(())
+    } else {
+        Err(error::session_not_running(&session.name, &session.status))
+    }
+}
