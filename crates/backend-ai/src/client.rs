@@ -10,6 +10,7 @@ use crate::listing::Dialect;
 use crate::login::Login;
 use crate::network::Network;
 use crate::probe::{AccessMode, Server};
+use crate::stream::PoolRefresh;
 use crate::transport::{Answer, Call, Failure, JSON_LIMIT, Transport};
 use crate::version::ApiVersion;
 
@@ -25,6 +26,7 @@ struct Inner {
     login: RwLock<Option<Arc<Login>>>,
     dialect: Dialect,
     streams_by_name: AtomicBool,
+    pool_refresh: PoolRefresh,
 }
 
 impl std::fmt::Debug for Client {
@@ -52,6 +54,7 @@ impl Client {
                 login: RwLock::new(None),
                 dialect: Dialect::default(),
                 streams_by_name: AtomicBool::new(false),
+                pool_refresh: PoolRefresh::default(),
             }),
         })
     }
@@ -82,6 +85,10 @@ impl Client {
     /// Whether streams of this server were seen to take session names only.
     pub(crate) fn streams_by_name(&self) -> &AtomicBool {
         &self.inner.streams_by_name
+    }
+
+    pub(crate) fn pool_refresh(&self) -> &PoolRefresh {
+        &self.inner.pool_refresh
     }
 
     /// The present login.

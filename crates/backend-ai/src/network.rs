@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::ClientBuilder;
 use reqwest::tls::Certificate;
 
 use crate::endpoint::Endpoint;
@@ -15,7 +16,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How a cluster is reached over the network.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
     /// PEM certificates of further authorities, beside the system's own trust store.
     pub extra_ca_pem: Option<Vec<u8>>,
@@ -23,6 +24,20 @@ pub struct Network {
     pub accept_invalid_certificates: bool,
     /// `User-Agent` of every request; empty means this crate's name and version.
     pub user_agent: String,
+    /// How often streams that are open are kept from being swept away by the webserver's pool (25.12 and later, in
+    /// session mode); its sweep takes what is older than 600 s, and each time reaches one of its four workers.
+    pub pool_refresh: Duration,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self {
+            extra_ca_pem: None,
+            accept_invalid_certificates: false,
+            user_agent: String::new(),
+            pool_refresh: Duration::from_secs(10),
+        }
+    }
 }
 
 impl Network {
@@ -30,6 +45,19 @@ impl Network {
     ///
     /// It keeps no cookies and follows no redirect: both are decided where credentials are known.
     pub(crate) fn http(&self, endpoint: &Endpoint) -> Result<reqwest::Client, Error> {
+        self.build(endpoint, |builder| builder)
+    }
+
+    /// The same, with a TCP connection of its own for each request.
+    pub(crate) fn http_without_pool(&self, endpoint: &Endpoint) -> Result<reqwest::Client, Error> {
+        self.build(endpoint, |builder| builder.pool_max_idle_per_host(0))
+    }
+
+    fn build(
+        &self,
+        endpoint: &Endpoint,
+        change: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    ) -> Result<reqwest::Client, Error> {
         let user_agent = if self.user_agent.is_empty() {
             concat!("backend-ai-rs/", env!("CARGO_PKG_VERSION"))
         } else {
@@ -60,7 +88,7 @@ impl Network {
             }
             builder = builder.tls_certs_merge(certificates);
         }
-        builder.build().map_err(|e| {
+        change(builder).build().map_err(|e| {
             let what = crate::transport::root_cause(&e);
             match self.extra_ca_pem {
                 Some(_) => Error::BadCertificate(what),

@@ -9,6 +9,7 @@ mod end;
 mod frame;
 mod open;
 mod parameters;
+mod pool;
 mod socket;
 
 use std::pin::Pin;
@@ -19,6 +20,8 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 pub use end::StreamEnd;
 pub use parameters::AppParameters;
+use pool::KeepRefreshing;
+pub(crate) use pool::PoolRefresh;
 use socket::Socket;
 
 /// One stream to an app of a session: the bytes of one TCP connection inside it.
@@ -29,11 +32,17 @@ use socket::Socket;
 /// open: it answers and sends the pings that tell a dead path.
 pub struct AppStream {
     socket: Socket<reqwest::Upgraded>,
+    _keep_pool: Option<KeepRefreshing>,
 }
 
 impl AppStream {
     fn new(upgraded: reqwest::Upgraded) -> Self {
-        Self { socket: Socket::new(upgraded) }
+        Self { socket: Socket::new(upgraded), _keep_pool: None }
+    }
+
+    /// Holds something for as long as the stream lives.
+    fn keeping(self, keep_pool: Option<KeepRefreshing>) -> Self {
+        Self { _keep_pool: keep_pool, ..self }
     }
 
     /// The code of the far end's close frame, once one has come; 1005 for one without a code.

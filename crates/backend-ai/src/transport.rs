@@ -2,6 +2,7 @@
 //! and what a failed exchange means.
 
 use std::error::Error as _;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     /// Asking twice does no harm.
     pub(crate) repeatable: bool,
+    /// Over a new TCP connection, which is not kept.
+    pub(crate) fresh: bool,
 }
 
 impl Call {
@@ -52,6 +55,7 @@ impl Call {
             form: None,
             headers: HeaderMap::new(),
             repeatable: true,
+            fresh: false,
         }
     }
 
@@ -138,6 +142,11 @@ impl From<Error> for Failure {
 /// The way to one server.
 pub(crate) struct Transport {
     http: reqwest::Client,
+    /// Keeps no connections; made when first needed, since it reads the system's certificates.
+    fresh: OnceLock<reqwest::Client>,
+    network: Network,
+    /// Rest between two refreshes of the webserver's pool.
+    pub(crate) pool_refresh: Duration,
     pub(crate) server: Server,
     /// `X-BackendAI-Version`.
     version: String,
@@ -147,7 +156,26 @@ pub(crate) struct Transport {
 
 impl Transport {
     pub(crate) fn new(server: Server, version: String, network: &Network) -> Result<Self, Error> {
-        Ok(Self { http: network.http(&server.endpoint)?, server, version, skew: AtomicI64::new(0) })
+        Ok(Self {
+            http: network.http(&server.endpoint)?,
+            fresh: OnceLock::new(),
+            network: network.clone(),
+            pool_refresh: network.pool_refresh,
+            server,
+            version,
+            skew: AtomicI64::new(0),
+        })
+    }
+
+    fn http(&self, fresh: bool) -> Result<&reqwest::Client, Error> {
+        match (fresh, self.fresh.get()) {
+            (false, _) => Ok(&self.http),
+            (true, Some(client)) => Ok(client),
+            (true, None) => {
+                let client = self.network.http_without_pool(&self.server.endpoint)?;
+                Ok(self.fresh.get_or_init(|| client))
+            }
+        }
     }
 
     pub(crate) fn mode(&self) -> AccessMode {
@@ -251,7 +279,7 @@ impl Transport {
                 headers.insert(DATE, header(&date)?);
             }
         }
-        let mut request = self.http.request(call.method.clone(), url.clone()).headers(headers);
+        let mut request = self.http(call.fresh)?.request(call.method.clone(), url.clone()).headers(headers);
         if let Some(json) = &call.json {
             request = request.body(json.to_string());
         } else if let Some((_, body)) = &call.form {

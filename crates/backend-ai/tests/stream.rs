@@ -3,16 +3,17 @@
 
 mod common;
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Path, RawQuery};
+use axum::extract::{ConnectInfo, Path, RawQuery};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::any;
-use backend_ai::{AccessMode, SessionRef, StreamEnd, StreamError};
+use backend_ai::{AccessMode, SessionRef, SessionScope, StreamEnd, StreamError};
 use common::{Seen, UUID, answer, not_found, page, problem, raw, session, signed_in};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -410,5 +411,59 @@ async fn a_false_handshake_is_refused() {
         client.sign_in(&common::keypair()).await.unwrap();
         let error = client.open_stream(&session(), "sshd").await.unwrap_err();
         assert!(matches!(error, StreamError::NotAWebSocket(_)), "{error:?}");
+    }
+}
+
+/// Serves `sshd` as an echo and refuses every other app, as a webserver of 25.12 or later does; tells of refusals.
+fn with_pool(refused: tokio::sync::mpsc::UnboundedSender<SocketAddr>) -> Router {
+    let answer = move |RawQuery(query): RawQuery,
+                       ConnectInfo(peer): ConnectInfo<SocketAddr>,
+                       ws: WebSocketUpgrade| async move {
+        if query.as_deref() == Some("app=sshd") {
+            return ws.on_upgrade(echo);
+        }
+        refused.send(peer).unwrap();
+        problem(502, "bad-gateway", "The proxy target server is inaccessible.", None)
+    };
+    Router::new().route(FUNC, any(answer))
+}
+
+#[tokio::test]
+async fn streams_keep_the_pool_of_a_webserver_from_closing_them() {
+    let (tell, mut refused) = tokio::sync::mpsc::unbounded_channel();
+    let (_, client) = signed_in(Session, "26.9.6", with_pool(tell), |_| not_found()).await;
+    let first = client.open_stream(&session(), "sshd").await.unwrap();
+    let second = client.open_stream(&session(), "sshd").await.unwrap();
+    drop(first);
+    let mut peers = std::collections::HashSet::new();
+    for _ in 0..20 {
+        assert!(peers.insert(refused.recv().await.unwrap()), "each over a connection of its own");
+    }
+    drop(second);
+    while refused.try_recv().is_ok() {}
+    // Two hundred calls are far longer than the rest between two refreshes; one refresh may have been under way.
+    for _ in 0..200 {
+        client.sessions(SessionScope::Live).await.unwrap_err();
+    }
+    assert!(std::iter::from_fn(|| refused.try_recv().ok()).count() <= 1, "no stream, no refresh");
+}
+
+#[tokio::test]
+async fn servers_without_such_a_pool_are_left_alone() {
+    for (mode, manager) in [(Session, "25.11.9"), (Session, "23.09.10"), (Api, "26.9.6")] {
+        let (stub, client) =
+            signed_in(mode, manager, proxy(if mode == Session { FUNC } else { PLAIN }, echo), |_| {
+                not_found()
+            })
+            .await;
+        let mut stream = client.open_stream(&session(), "sshd").await.unwrap();
+        let before = stub.seen().len();
+        // Two hundred round trips are far longer than the rest between two refreshes.
+        for _ in 0..200 {
+            stream.write_all(b"x").await.unwrap();
+            stream.flush().await.unwrap();
+            assert_eq!(stream.read_u8().await.unwrap(), b'x');
+        }
+        assert_eq!(stub.seen().len(), before);
     }
 }

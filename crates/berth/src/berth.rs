@@ -479,6 +479,7 @@ pub(crate) fn network(tls: &TlsChoice) -> Result<Network, Error> {
         extra_ca_pem,
         accept_invalid_certificates: tls.accept_invalid_certificates,
         user_agent: concat!("Berth/", env!("CARGO_PKG_VERSION")).into(),
+        ..Network::default()
     })
 }
 

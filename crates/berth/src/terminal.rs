@@ -10,9 +10,12 @@ mod demo;
 mod find;
 mod manage;
 mod reach;
+mod rows;
 mod ssh;
 
-pub use backend_ai::{AppParameters, CreateSession, CreatedSession, RemoteFile, UploadFile};
+pub use backend_ai::{
+    AppParameters, CreateSession, CreatedSession, RemoteFile, RowQuery, Rows, Statuses, UploadFile,
+};
 
 pub use demo::{DemoGuard, running_demo};
 pub use find::{KnownName, Scope, known_names};

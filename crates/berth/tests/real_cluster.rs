@@ -3,7 +3,8 @@
 //! Not part of the ordinary run: it needs an account. It only reads, opens ports and copies files inside
 //! a folder of its own in the named session, which it removes again.
 //! Environment: `BERTH_REAL_ENDPOINT`, `BERTH_REAL_USER`, `BERTH_REAL_SECRET`, `BERTH_REAL_SESSION`
-//! (default: the first running one), `BERTH_REAL_FOREIGN` (UUID of somebody else's session).
+//! (default: the first running one), `BERTH_REAL_FOREIGN` (UUID of somebody else's session),
+//! `BERTH_REAL_IDLE_MINUTES` (how long the idle ssh is left alone; default 1).
 
 #![allow(
     clippy::unwrap_used,
@@ -172,5 +173,33 @@ async fn what_is_not_there_is_told_apart() {
         };
         assert_eq!(real.berth.sign_in(wrong).await.unwrap_err().code, "wrong-credentials");
     }
+    real.berth.shut_down().await;
+}
+
+/// An ssh that nobody types into, as a long training log or a VS Code window of a night is.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a real cluster"]
+async fn an_idle_ssh_stays_alive() {
+    let minutes: u64 = wanted("BERTH_REAL_IDLE_MINUTES").map_or(1, |m| m.parse().expect("minutes"));
+    let real = signed_in().await;
+    let connection = real.berth.connect(&real.session.id, SSHD).await.unwrap();
+    let line = &connection.commands[0].line;
+    let started = std::time::Instant::now();
+    let typed = format!("(sleep {}; echo still-there) | {line} 'read word; echo $word'", minutes * 60);
+    let child = tokio::process::Command::new("sh")
+        .arg("-c")
+        .arg(&typed)
+        .kill_on_drop(true)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output =
+        tokio::time::timeout(std::time::Duration::from_secs(minutes * 60 + 60), child.wait_with_output())
+            .await
+            .expect("it hangs")
+            .unwrap();
+    let traffic = real.berth.connections().get(&connection.id).unwrap().traffic;
+    println!("after {} s: {:?}, {traffic:?}", started.elapsed().as_secs(), output.status);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "still-there\n");
     real.berth.shut_down().await;
 }

@@ -36,21 +36,21 @@ impl Client {
     ) -> Result<AppStream, StreamError> {
         let by_name = self.streams_by_name().load(Ordering::Relaxed);
         if by_name && self.name_is_safe(session).await {
-            return match self.handshake(&session.name, app, parameters).await {
-                Ok(stream) => Ok(stream),
+            return match self.handshake(&session.name, app, parameters, false).await {
+                Ok(stream) => Ok(stream.keeping(self.keep_pool(session))),
                 Err(failure) => Err(self.diagnose(session, app, failure).await),
             };
         }
-        let failure = match self.handshake(&session.id, app, parameters).await {
-            Ok(stream) => return Ok(stream),
+        let failure = match self.handshake(&session.id, app, parameters, false).await {
+            Ok(stream) => return Ok(stream.keeping(self.keep_pool(session))),
             Err(failure) => failure,
         };
         if matches!(failure.status(), Some(403 | 404 | 502)) && self.name_is_safe(session).await {
-            match self.handshake(&session.name, app, parameters).await {
+            match self.handshake(&session.name, app, parameters, false).await {
                 Ok(stream) => {
                     tracing::info!("streams of this server take the session's name, not its id");
                     self.streams_by_name().store(true, Ordering::Relaxed);
-                    return Ok(stream);
+                    return Ok(stream.keeping(self.keep_pool(session)));
                 }
                 Err(second) => {
                     tracing::debug!(?second, "neither the id nor the name of the session was taken");
@@ -60,16 +60,19 @@ impl Client {
         Err(self.diagnose(session, app, failure).await)
     }
 
-    async fn handshake(
+    /// `fresh`: over a TCP connection of its own.
+    pub(super) async fn handshake(
         &self,
         session: &str,
         app: &str,
         parameters: &AppParameters,
+        fresh: bool,
     ) -> Result<AppStream, Failure> {
         let key = generate_key();
         let session = segment(session)?;
         let query = parameters.query(app);
         let mut call = Call::get(format!("/stream/session/{session}/tcpproxy?{query}"));
+        call.fresh = fresh;
         // No subprotocol and no compression: the bytes are SSH's (protocol.md 4.2).
         let headers = &mut call.headers;
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));

@@ -1,11 +1,13 @@
 //! A server that answers what a test says and remembers what it was asked.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use backend_ai::{AccessMode, Client, Credentials, Endpoint, Network, Server, SessionRef};
@@ -21,6 +23,8 @@ pub struct Seen {
     pub query: String,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// The client's end of the TCP connection.
+    pub peer: SocketAddr,
 }
 
 impl Seen {
@@ -40,7 +44,7 @@ impl Seen {
 
 #[derive(Clone)]
 pub struct Stub {
-    pub address: std::net::SocketAddr,
+    pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
@@ -67,7 +71,9 @@ impl Stub {
     }
 
     pub fn client(&self, mode: AccessMode, manager: &str) -> Client {
-        Client::new(self.server(mode, manager, "v7.20230615"), &Network::default()).unwrap()
+        // Often, so that tests need not wait for it.
+        let network = Network { pool_refresh: Duration::from_millis(5), ..Network::default() };
+        Client::new(self.server(mode, manager, "v7.20230615"), &network).unwrap()
     }
 }
 
@@ -87,12 +93,14 @@ pub async fn stub_with(
         let (answer, record) = (answer.clone(), record.clone());
         async move {
             let (head, body) = request.into_parts();
+            let ConnectInfo(peer) = *head.extensions.get::<ConnectInfo<SocketAddr>>().unwrap();
             let one = Seen {
                 method: head.method.to_string(),
                 path: head.uri.path().to_owned(),
                 query: head.uri.query().unwrap_or_default().to_owned(),
                 headers: head.headers,
                 body: axum::body::to_bytes(body, 1 << 20).await.unwrap(),
+                peer,
             };
             record.lock().unwrap().push(one.clone());
             answer(&one)
@@ -100,6 +108,7 @@ pub async fn stub_with(
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     Stub { address, seen }
 }

@@ -1,6 +1,7 @@
 //! From what a person types to one session.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use backend_ai::SessionScope;
 use serde::{Deserialize, Serialize};
@@ -34,9 +35,12 @@ pub struct KnownName {
     pub image: String,
 }
 
-/// The names seen last with a profile. Asks nobody.
-pub fn known_names(paths: &Paths, profile_id: &str) -> Vec<KnownName> {
-    json_file::read(&names_file(paths, profile_id))
+/// The names seen last with a profile, and how long ago that was. Asks nobody.
+pub fn known_names(paths: &Paths, profile_id: &str) -> (Vec<KnownName>, Duration) {
+    let path = names_file(paths, profile_id);
+    let written = std::fs::metadata(&path).and_then(|file| file.modified());
+    let age = written.ok().and_then(|at| at.elapsed().ok()).unwrap_or(Duration::MAX);
+    (json_file::read(&path), age)
 }
 
 impl Berth {
@@ -89,17 +93,18 @@ impl Berth {
         }
     }
 
-    /// Failing to write costs completions only.
     fn remember_names(&self, profile_id: &str, sessions: &[Session]) {
-        let names: Vec<KnownName> = sessions
+        let names = sessions
             .iter()
             .filter(|session| !matches!(session.status.as_str(), "TERMINATED" | "CANCELLED"))
             .map(|s| KnownName { name: s.name.clone(), status: s.status.clone(), image: s.image.clone() })
             .collect();
+        self.keep_names(profile_id, names);
+    }
+
+    /// Failing to write costs completions only. Written even if nothing changed: its age is that of the look.
+    pub(crate) fn keep_names(&self, profile_id: &str, names: Vec<KnownName>) {
         let path = names_file(&self.options.paths, profile_id);
-        if json_file::read::<Vec<KnownName>>(&path) == names {
-            return;
-        }
         let kept = path
             .parent()
             .map_or(Ok(()), sshkit::private_file::create_private_dir)

@@ -68,6 +68,33 @@ impl Berth {
         if self.profiles.activate(id)? { Ok(()) } else { Err(no_profile(id)) }
     }
 
+    /// Profiles of an address, the latest used first.
+    pub fn profiles_at(&self, address: &str) -> Vec<Profile> {
+        let address = normal(address);
+        self.profiles.all().into_iter().filter(|profile| profile.address == address).collect()
+    }
+
+    /// Signs a profile out without asking the cluster: its kept login and remembered credentials are deleted.
+    ///
+    /// # Errors
+    /// When a file or the keychain cannot be written.
+    pub async fn forget_login(&self, profile: &Profile) -> Result<(), Error> {
+        self.logins.remove(&profile.id);
+        self.secrets().await.delete(&profile.id).await?;
+        self.profiles.not_remembered(&profile.id)?;
+        if self.profiles.active().is_some_and(|active| active.id == profile.id) {
+            self.profiles.signed_out()?;
+        }
+        Ok(())
+    }
+
+    /// Forgets keys and pinned host keys of sessions that are no more.
+    pub fn forget_sessions<'a>(&self, ids: impl IntoIterator<Item = &'a str>) {
+        for id in ids {
+            self.connections().forget_session(id);
+        }
+    }
+
     /// Makes a cluster the active one. Most ways ask nobody: whether a kept login still holds shows at the first
     /// call, which renews it once with remembered credentials.
     ///

@@ -34,6 +34,18 @@ pub struct SshWay {
     pub key_problem: Option<Error>,
 }
 
+impl SshWay {
+    /// The remote shell for rsync's `-e`, which splits it into words by quotes of its own.
+    pub fn rsync_shell(&self) -> String {
+        let mut words = vec!["ssh".to_owned()];
+        words.extend(self.options.iter().cloned());
+        if let Some(port) = self.port {
+            words.extend(["-p".to_owned(), port.to_string()]);
+        }
+        sshkit::command::rsync_shell(&words)
+    }
+}
+
 impl Berth {
     /// Makes everything ready for SSH into a running session, except the path itself: ssh opens that by running
     /// `proxy`, which must end in a call of [`Berth::relay`].
