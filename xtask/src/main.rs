@@ -12,6 +12,7 @@ mod display;
 mod real_cluster;
 mod run;
 mod setup;
+mod test_real;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ cargo xtask COMMAND
   screenshots              take docs/images from the real app on a virtual display
   package                  build the .deb and .rpm (dist profile) into target/dist/bundle
   real-cluster ...         a real Backend.AI on this computer; `real-cluster --help` tells how
+  test-real ...            the main job against a real cluster; `test-real --help` tells how
   setup                    install what the commands above need, and nothing else
 ";
 
@@ -61,6 +63,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "screenshots" => chores::screenshots().map(|()| ExitCode::SUCCESS),
         "package" => chores::package().map(|()| ExitCode::SUCCESS),
         "real-cluster" => real_cluster::run(rest),
+        "test-real" => test_real::run(rest),
         "setup" => setup::everything().map(|()| ExitCode::SUCCESS),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -50,6 +50,40 @@ pub(super) struct Cluster {
     started: Instant,
 }
 
+/// One way into a cluster, with what its tests need.
+pub(crate) struct Access {
+    pub(crate) endpoint: String,
+    /// The webserver (session mode) or the manager (API mode).
+    pub(crate) webserver: bool,
+    pub(crate) user: &'static str,
+    pub(crate) secret: &'static str,
+    pub(crate) session: &'static str,
+    pub(crate) image: &'static str,
+    /// Somebody else.
+    pub(crate) other_user: &'static str,
+    pub(crate) other_secret: &'static str,
+}
+
+/// Both ways into a release's cluster.
+pub(crate) fn accesses(release: &str) -> Result<[Access; 2]> {
+    let release = Release::named(release)?;
+    let access = |webserver: bool| {
+        let (user, other) = (&release::USER, &release::ADMIN);
+        let port = if webserver { release.webserver } else { release.manager };
+        Access {
+            endpoint: format!("http://127.0.0.1:{port}"),
+            webserver,
+            user: if webserver { user.email } else { user.access_key },
+            secret: if webserver { user.password } else { user.secret_key },
+            session: release::SESSION,
+            image: release.image,
+            other_user: if webserver { other.email } else { other.access_key },
+            other_secret: if webserver { other.password } else { other.secret_key },
+        }
+    };
+    Ok([access(true), access(false)])
+}
+
 /// Runs one subcommand.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();

@@ -4,7 +4,9 @@
 //! a folder of its own in the named session, which it removes again.
 //! Environment: `BERTH_REAL_ENDPOINT`, `BERTH_REAL_USER`, `BERTH_REAL_SECRET`, `BERTH_REAL_SESSION`
 //! (default: the first running one), `BERTH_REAL_FOREIGN` (UUID of somebody else's session),
-//! `BERTH_REAL_IDLE_MINUTES` (how long the idle ssh is left alone; default 1).
+//! `BERTH_REAL_FOREIGN_USER` and `BERTH_REAL_FOREIGN_SECRET` (somebody else's account, to find that UUID with),
+//! `BERTH_REAL_IMAGE` (make and end a session of this image), `BERTH_REAL_RESTART` and `BERTH_REAL_RESTART_WEBSERVER`
+//! (shell commands that restart a server of the cluster), `BERTH_REAL_IDLE_MINUTES` (how long the idle ssh is left alone; default 1).
 
 #![allow(
     clippy::unwrap_used,
@@ -15,11 +17,18 @@
 
 mod support;
 
+use berth::terminal::CreateSession;
 use berth::{
     AccessMode, Berth, ConnectionState, Options, Overwrite, Paths, SSHD, SecretsChoice, SignInRequest,
     TlsChoice,
 };
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout};
+
+/// Far longer than anything takes that does not hang.
+const HANG: Duration = Duration::from_secs(60);
 
 struct Real {
     berth: Arc<Berth>,
@@ -32,6 +41,16 @@ fn wanted(name: &str) -> Option<String> {
 }
 
 async fn signed_in() -> Real {
+    let (user, secret) = (wanted("BERTH_REAL_USER"), wanted("BERTH_REAL_SECRET"));
+    signed_in_as(
+        &user.expect("BERTH_REAL_USER"),
+        &secret.expect("BERTH_REAL_SECRET"),
+        wanted("BERTH_REAL_SESSION"),
+    )
+    .await
+}
+
+async fn signed_in_as(user: &str, secret: &str, name: Option<String>) -> Real {
     let address = wanted("BERTH_REAL_ENDPOINT").expect("BERTH_REAL_ENDPOINT");
     let home = tempfile::tempdir().unwrap();
     let berth = Berth::start(Options {
@@ -49,8 +68,8 @@ async fn signed_in() -> Real {
     let request = SignInRequest {
         address,
         mode: server.mode,
-        user: wanted("BERTH_REAL_USER").expect("BERTH_REAL_USER"),
-        secret: wanted("BERTH_REAL_SECRET").expect("BERTH_REAL_SECRET"),
+        user: user.into(),
+        secret: secret.into(),
         otp: None,
         force: false,
         remember: true,
@@ -58,7 +77,6 @@ async fn signed_in() -> Real {
     };
     berth.sign_in(request).await.unwrap();
     let list = berth.refresh_sessions().await.unwrap();
-    let name = wanted("BERTH_REAL_SESSION");
     let session = list
         .sessions
         .into_iter()
@@ -156,7 +174,11 @@ async fn what_is_not_there_is_told_apart() {
     assert_eq!(error.code, "app-not-offered", "{error:?}");
     let unknown = "00000000-0000-4000-8000-000000000000";
     assert_eq!(real.berth.connect(unknown, SSHD).await.unwrap_err().code, "session-not-found");
-    if let Some(foreign) = wanted("BERTH_REAL_FOREIGN") {
+    let foreign = match (wanted("BERTH_REAL_FOREIGN_USER"), wanted("BERTH_REAL_FOREIGN_SECRET")) {
+        (Some(user), Some(secret)) => Some(signed_in_as(&user, &secret, None).await.session.id),
+        _ => wanted("BERTH_REAL_FOREIGN"),
+    };
+    if let Some(foreign) = foreign {
         assert_eq!(real.berth.connect(&foreign, SSHD).await.unwrap_err().code, "session-not-found");
     }
     let account = real.berth.account().unwrap();
@@ -193,13 +215,128 @@ async fn an_idle_ssh_stays_alive() {
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let output =
-        tokio::time::timeout(std::time::Duration::from_secs(minutes * 60 + 60), child.wait_with_output())
-            .await
-            .expect("it hangs")
-            .unwrap();
+    let output = tokio::time::timeout(Duration::from_secs(minutes * 60 + 60), child.wait_with_output())
+        .await
+        .expect("it hangs")
+        .unwrap();
     let traffic = real.berth.connections().get(&connection.id).unwrap().traffic;
     println!("after {} s: {:?}, {traffic:?}", started.elapsed().as_secs(), output.status);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "still-there\n");
     real.berth.shut_down().await;
+}
+
+/// Ends a session under an open ssh. Makes that session itself, and only when an image for it is named.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a real cluster"]
+async fn the_end_of_a_session_ends_its_ssh_and_says_so() {
+    let Some(image) = wanted("BERTH_REAL_IMAGE") else {
+        println!("left out: no --create IMAGE");
+        return;
+    };
+    let mut real = signed_in().await;
+    real.session = real.make_session(&image).await;
+    let connection = real.berth.connect(&real.session.id, SSHD).await.unwrap();
+    let (mut child, mut stdout) = real.talk(&connection);
+    assert_eq!(stdout.next_line().await.unwrap().as_deref(), Some("in"));
+    real.berth.destroy_session(&real.session, false, false, None).await.unwrap();
+    let status = tokio::time::timeout(HANG, child.wait()).await.expect("ssh hangs").unwrap();
+    assert!(!status.success(), "{status}");
+    real.seen("the dialog tells why", |c| c.state == ConnectionState::SessionEnded, &connection.id).await;
+    let shown = real.berth.connections().get(&connection.id).unwrap();
+    println!("{:?}", shown.incident);
+    assert_eq!(shown.incident.unwrap().error.code, "session-ended");
+    assert!(std::net::TcpStream::connect(("127.0.0.1", connection.port)).is_err(), "its port is closed");
+    real.berth.shut_down().await;
+}
+
+/// Restarts a server of the cluster under an open ssh, where the caller says how (`BERTH_REAL_RESTART`, a shell
+/// command; `BERTH_REAL_RESTART_WEBSERVER` likewise): the ssh ends, the reason is told, the next one works.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a real cluster"]
+async fn a_restarted_server_costs_the_open_ssh_and_nothing_else() {
+    let mut any = false;
+    for name in ["BERTH_REAL_RESTART", "BERTH_REAL_RESTART_WEBSERVER"] {
+        let Some(restart) = wanted(name) else { continue };
+        any = true;
+        let real = signed_in().await;
+        let connection = real.berth.connect(&real.session.id, SSHD).await.unwrap();
+        let (mut child, mut stdout) = real.talk(&connection);
+        assert_eq!(stdout.next_line().await.unwrap().as_deref(), Some("in"));
+        let restarting = support::shell(&restart);
+        let ended = tokio::time::timeout(HANG * 2, child.wait());
+        let (restarted, ended) = tokio::join!(restarting, ended);
+        assert_eq!(restarted.status, 0, "{}", restarted.stderr);
+        assert!(!ended.expect("ssh hangs").unwrap().success());
+        let shown = real.berth.connections().get(&connection.id).unwrap();
+        println!("{name}: {:?}", shown.incident.as_ref().map(|i| (&i.error.code, &i.error.message)));
+        assert_eq!(shown.state, ConnectionState::Listening, "the port stays open");
+        let again = format!("{} 'echo again'", connection.commands[0].line);
+        let mut tries = 0;
+        while support::shell(&again).await.stdout != "again\n" {
+            tries += 1;
+            assert!(tries < 60, "the next ssh never works again");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        println!("{name}: the next ssh worked after {tries} that did not");
+        real.berth.shut_down().await;
+    }
+    if !any {
+        println!("left out: nobody said how to restart a server");
+    }
+}
+
+impl Real {
+    async fn make_session(&self, image: &str) -> berth::Session {
+        let made = self
+            .berth
+            .create_session(&CreateSession {
+                name: format!("berth-test-{}", std::process::id()),
+                image: image.to_owned(),
+                architecture: "x86_64".into(),
+                session_type: "interactive".into(),
+                domain: "default".into(),
+                project: "default".into(),
+                cluster_size: 1,
+                cluster_mode: "single-node".into(),
+                enqueue_only: true,
+                resources: vec![("cpu".into(), "1".into()), ("mem".into(), "256m".into())],
+                ..CreateSession::default()
+            })
+            .await
+            .unwrap();
+        let running = async {
+            loop {
+                let session = self.berth.session_now(&made.id).await.unwrap();
+                if session.status == "RUNNING" {
+                    return session;
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        };
+        tokio::time::timeout(HANG * 3, running).await.expect("the session does not start")
+    }
+
+    /// An ssh that says `in` and then waits for ever.
+    fn talk(&self, connection: &berth::Connection) -> (Child, Lines<BufReader<ChildStdout>>) {
+        let mut child = tokio::process::Command::new("sh")
+            .arg("-c")
+            .arg(format!("exec {} 'echo in; exec sleep 3600'", connection.commands[0].line))
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+        (child, stdout)
+    }
+
+    async fn seen(&self, what: &str, holds: impl Fn(&berth::Connection) -> bool, id: &str) {
+        let mut events = self.berth.events();
+        let seen = async {
+            while !self.berth.connections().get(id).is_some_and(|c| holds(&c)) {
+                events.recv().await.ok();
+            }
+        };
+        tokio::time::timeout(HANG, seen).await.unwrap_or_else(|_| panic!("never: {what}"));
+    }
 }

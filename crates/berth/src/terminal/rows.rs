@@ -29,7 +29,8 @@ impl Berth {
                 .rows
                 .iter()
                 .map(|row| {
-                    let text = |key: &str| row.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+                    let text =
+                        |key: &str| row.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
                     KnownName { name: text("name"), status: text("status"), image: text("image") }
                 })
                 .collect();
