@@ -6,6 +6,7 @@ use berth::{
 };
 use tauri::{AppHandle, State};
 use tauri_plugin_clipboard_manager::ClipboardExt;
+use tauri_plugin_notification::NotificationExt;
 use tauri_plugin_opener::OpenerExt;
 
 use crate::save_key;
@@ -125,4 +126,24 @@ pub(crate) async fn about(shell: State<'_, Shell>) -> Result<About, Error> {
 #[tauri::command]
 pub(crate) async fn copy_text(app: AppHandle, text: String) -> Result<(), Error> {
     app.clipboard().write_text(text).map_err(|e| shell::failure(&e.to_string()))
+}
+
+/// Longest texts that a notification carries, in characters: the system cuts them anyway.
+const NOTIFICATION: (usize, usize) = (100, 400);
+
+/// Tells the user something while the window is out of sight. Where the system shows no notifications, the window
+/// still says it.
+#[tauri::command]
+pub(crate) async fn notify(app: AppHandle, title: String, body: String) -> Result<(), Error> {
+    let cut = |text: String, most: usize| text.chars().take(most).collect::<String>();
+    let shown = app
+        .notification()
+        .builder()
+        .title(cut(title, NOTIFICATION.0))
+        .body(cut(body, NOTIFICATION.1))
+        .show();
+    if let Err(e) = shown {
+        tracing::info!(error = %e, "the system shows no notification");
+    }
+    Ok(())
 }

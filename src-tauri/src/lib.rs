@@ -32,6 +32,7 @@ pub fn run() -> ExitCode {
     let app = builder
         .plugin(tauri_plugin_clipboard_manager::init())
         .plugin(tauri_plugin_dialog::init())
+        .plugin(tauri_plugin_notification::init())
         .plugin(tauri_plugin_opener::init())
         .plugin(tauri_plugin_window_state::Builder::default().build())
         .manage(shell)
@@ -52,6 +53,7 @@ pub fn run() -> ExitCode {
             commands::update_settings,
             commands::about,
             commands::copy_text,
+            commands::notify,
         ])
         .setup(|app| {
             let handle = app.handle().clone();

@@ -192,3 +192,39 @@ test("the page lists open ports with their figures", async () => {
   await w.click("connection-row-stop-vision-train");
   await w.seen("connections-empty");
 });
+
+describe("a lost connection", () => {
+  const incident = {
+    at: ago(0),
+    error: {
+      code: "path-lost",
+      message: "In English: path-lost.",
+      hint: "",
+      details: { session: "vision-train" },
+    },
+  };
+
+  test("is told by the system while nobody looks at the window", async () => {
+    const w = await connected();
+    await w.page.evaluate(() => {
+      document.hasFocus = () => false;
+    });
+    await w.patchConnection(ID, { incident });
+    await expect.poll(() => w.calls("notify")).toHaveLength(1);
+    expect((await w.calls("notify"))[0]?.[0]).toBe("The way to “vision-train” was lost.");
+    await w.patchConnection(ID, { incident: { ...incident, at: ago(-1) } });
+    await w.patchConnection(ID, {
+      incident: { ...incident, at: ago(-2), error: { ...incident.error, code: "silent" } },
+    });
+    await expect.poll(() => w.calls("notify")).toHaveLength(2);
+  });
+
+  test("is told in the window when its own dialog does not tell it", async () => {
+    const w = await connected();
+    await w.page.keyboard.press("Escape");
+    await w.gone("connection-dialog");
+    await w.patchConnection(ID, { incident });
+    await w.page.getByText("The way to “vision-train” was lost.").waitFor();
+    expect(await w.calls("notify")).toEqual([]);
+  });
+});

@@ -41,6 +41,8 @@ export interface Backend {
   updateSettings(settings: Settings): Promise<Settings>;
   about(): Promise<About>;
   copyText(text: string): Promise<null>;
+  /** Shows a notification of the system. */
+  notify(title: string, body: string): Promise<null>;
   /** Calls `listener` for every event until the returned function is called. */
   listen(listener: (event: Event) => void): Promise<() => void>;
 }

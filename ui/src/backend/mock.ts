@@ -235,6 +235,7 @@ export function mockBackend(scenario: string): Backend {
         server: current?.server ?? null,
         license: "Apache-2.0",
       })),
+    notify: (title, body) => answer("notify", [title, body], () => null),
     copyText: (text) =>
       answer("copyText", [text], () => {
         controls.copied.push(text);

@@ -20,6 +20,7 @@ export const tauriBackend: Backend = {
   openConnectionUrl: (id, kind) => invoke("open_connection_url", { id, kind }),
   updateSettings: (settings) => invoke("update_settings", { settings }),
   about: () => invoke("about"),
+  notify: (title, body) => invoke("notify", { title, body }),
   copyText: (text) => invoke("copy_text", { text }),
   listen: (listener) => listen<Event>("berth", (event) => listener(event.payload)),
 };

@@ -12,6 +12,7 @@ import { SignInAgainDialog } from "../sign-in/sign-in-again";
 import { PAGES, ScreenProvider, useScreen } from "../state/screen";
 import { AboutDialog } from "./about-dialog";
 import { Rail } from "./rail";
+import { TellIncidents } from "./tell-incidents";
 import { TopBar } from "./top-bar";
 
 interface Props {
@@ -72,6 +73,7 @@ function Frame({ account, expired, times }: Props) {
           {screen.page === "settings" ? <SettingsPage /> : null}
         </main>
       </div>
+      <TellIncidents />
       <LauncherDialog logins={times} />
       <ConnectionDialog />
       <AboutDialog />
