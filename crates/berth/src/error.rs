@@ -344,8 +344,19 @@ pub(crate) fn cluster(error: &backend_ai::Error, address: &str) -> Error {
             format!("The webserver {address} cannot reach its manager."),
             "Try again in a moment; if it stays, tell the administrator.",
         ),
-        E::Server { .. } => {
-            Error::new("server-error", format!("The cluster answered: {detail}."), "Try again; if it stays, tell the administrator.")
+        E::Server { status, title, msg } => {
+            let said = match msg {
+                Some(msg) if msg.contains(title.trim_end_matches('.')) => msg.clone(),
+                Some(msg) => format!("{} — {msg}", title.trim_end_matches('.')),
+                None => title.clone(),
+            };
+            Error::new(
+                "server-error",
+                format!("The cluster refused (HTTP {status}): {}.", said.trim_end_matches('.')),
+                "Do what it says, or try again; if it stays, tell the administrator.",
+            )
+            .with("status", status)
+            .with("said", said.trim_end_matches('.'))
         }
         _ => Error::new(
             "bad-answer",
@@ -416,7 +427,9 @@ pub(crate) fn sign_in(error: &SignInError, address: &str, user: &str) -> Error {
         S::Other(backend_ai::Error::NotSignedIn) => sign_in(&S::WrongCredentials, address, user),
         S::Other(e) => cluster(e, address),
         other => {
-            Error::new("server-error", format!("The cluster refused the sign-in: {other}."), "Try again.")
+            let said = other.to_string();
+            Error::new("server-error", format!("The cluster refused the sign-in: {said}."), "Try again.")
+                .with("said", said)
         }
     }
     .with("user", user)

@@ -299,7 +299,7 @@ impl Real {
                 cluster_size: 1,
                 cluster_mode: "single-node".into(),
                 enqueue_only: true,
-                resources: vec![("cpu".into(), "1".into()), ("mem".into(), "256m".into())],
+                resources: vec![("cpu".into(), "1".into()), ("mem".into(), "512m".into())],
                 ..CreateSession::default()
             })
             .await

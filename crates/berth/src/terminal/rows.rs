@@ -38,4 +38,21 @@ impl Berth {
         }
         Ok(found)
     }
+
+    /// One session by the fields that are asked for.
+    ///
+    /// # Errors
+    /// `session-not-found`; `server-error` for a field that the server does not know.
+    pub async fn session_row(
+        &self,
+        id: &str,
+        fields: &'static [&'static str],
+    ) -> Result<serde_json::Map<String, serde_json::Value>, Error> {
+        let cluster = self.signed_in()?;
+        let asked = cluster.call(|c| {
+            let id = id.to_owned();
+            async move { c.session_row(&id, fields).await }
+        });
+        asked.await?.ok_or_else(|| crate::error::session_unknown(id, &[]))
+    }
 }
