@@ -27,6 +27,7 @@ struct Inner {
     dialect: Dialect,
     streams_by_name: AtomicBool,
     pool_refresh: PoolRefresh,
+    dialling_spare: AtomicBool,
 }
 
 impl std::fmt::Debug for Client {
@@ -55,6 +56,7 @@ impl Client {
                 dialect: Dialect::default(),
                 streams_by_name: AtomicBool::new(false),
                 pool_refresh: PoolRefresh::default(),
+                dialling_spare: AtomicBool::new(false),
             }),
         })
     }
@@ -85,6 +87,11 @@ impl Client {
     /// Whether streams of this server were seen to take session names only.
     pub(crate) fn streams_by_name(&self) -> &AtomicBool {
         &self.inner.streams_by_name
+    }
+
+    /// Whether a connection is being made in advance.
+    pub(crate) fn dialling_spare(&self) -> &AtomicBool {
+        &self.inner.dialling_spare
     }
 
     pub(crate) fn pool_refresh(&self) -> &PoolRefresh {

@@ -12,8 +12,9 @@ use crate::error::Error;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long an unused connection is kept: less than servers and balancers keep theirs (aiohttp 75 s, many
-/// balancers 60 s), so that a request does not meet a connection that is just being closed.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// balancers 60 s), so that a request does not meet a connection that is just being closed; more than the rest
+/// between two session lists, so that a stream mostly finds one.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
 /// How a cluster is reached over the network.
 #[derive(Debug, Clone, PartialEq, Eq)]

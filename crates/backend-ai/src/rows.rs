@@ -105,6 +105,21 @@ impl Client {
     }
 }
 
+impl Client {
+    /// One session by the fields that are asked for; `None` when there is none, or not for this user.
+    ///
+    /// # Errors
+    /// [`Error::Server`] with the server's words for a field that it does not know.
+    pub async fn session_row(&self, id: &str, fields: &[&str]) -> Result<Option<Map<String, Value>>, Error> {
+        let query = format!("query($id:UUID!) {{ compute_session(id:$id) {{ {} }} }}", fields.join(" "));
+        let answer = self.query(&query, json!({"id": id}), "compute_session").await;
+        match answer.map_err(|e| e.into_error(self))? {
+            Value::Object(row) => Ok(Some(row)),
+            _ => Ok(None),
+        }
+    }
+}
+
 fn is_field(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }

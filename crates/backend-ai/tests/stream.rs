@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -137,7 +138,10 @@ async fn a_later_login_is_used_by_the_next_stream() {
         }),
     );
     let count = Arc::new(Mutex::new(0));
-    let stub = common::stub_with(router, move |_| {
+    let stub = common::stub_with(router, move |seen| {
+        if seen.path != "/server/login" {
+            return not_found();
+        }
         *count.lock().unwrap() += 1;
         common::logged_in(&format!("login{}", count.lock().unwrap()))
     })
@@ -415,7 +419,7 @@ async fn a_false_handshake_is_refused() {
 }
 
 /// Serves `sshd` as an echo and refuses every other app, as a webserver of 25.12 or later does; tells of refusals.
-fn with_pool(refused: tokio::sync::mpsc::UnboundedSender<SocketAddr>) -> Router {
+fn with_pool(path: &str, refused: tokio::sync::mpsc::UnboundedSender<SocketAddr>) -> Router {
     let answer = move |RawQuery(query): RawQuery,
                        ConnectInfo(peer): ConnectInfo<SocketAddr>,
                        ws: WebSocketUpgrade| async move {
@@ -425,17 +429,17 @@ fn with_pool(refused: tokio::sync::mpsc::UnboundedSender<SocketAddr>) -> Router 
         refused.send(peer).unwrap();
         problem(502, "bad-gateway", "The proxy target server is inaccessible.", None)
     };
-    Router::new().route(FUNC, any(answer))
+    Router::new().route(path, any(answer))
 }
 
 #[tokio::test]
 async fn streams_keep_the_pool_of_a_webserver_from_closing_them() {
     let (tell, mut refused) = tokio::sync::mpsc::unbounded_channel();
-    let (_, client) = signed_in(Session, "26.9.6", with_pool(tell), |_| not_found()).await;
+    let (_, client) = signed_in(Session, "26.9.6", with_pool(FUNC, tell), |_| not_found()).await;
     let first = client.open_stream(&session(), "sshd").await.unwrap();
     let second = client.open_stream(&session(), "sshd").await.unwrap();
     drop(first);
-    let mut peers = std::collections::HashSet::new();
+    let mut peers = HashSet::new();
     for _ in 0..20 {
         assert!(peers.insert(refused.recv().await.unwrap()), "each over a connection of its own");
     }
@@ -450,20 +454,49 @@ async fn streams_keep_the_pool_of_a_webserver_from_closing_them() {
 
 #[tokio::test]
 async fn servers_without_such_a_pool_are_left_alone() {
-    for (mode, manager) in [(Session, "25.11.9"), (Session, "23.09.10"), (Api, "26.9.6")] {
-        let (stub, client) =
-            signed_in(mode, manager, proxy(if mode == Session { FUNC } else { PLAIN }, echo), |_| {
-                not_found()
-            })
-            .await;
+    for (mode, path, manager) in
+        [(Session, FUNC, "25.11.9"), (Session, FUNC, "23.09.10"), (Api, PLAIN, "26.9.6")]
+    {
+        let (tell, mut refused) = tokio::sync::mpsc::unbounded_channel();
+        let (_, client) = signed_in(mode, manager, with_pool(path, tell), |_| not_found()).await;
         let mut stream = client.open_stream(&session(), "sshd").await.unwrap();
-        let before = stub.seen().len();
         // Two hundred round trips are far longer than the rest between two refreshes.
         for _ in 0..200 {
             stream.write_all(b"x").await.unwrap();
             stream.flush().await.unwrap();
             assert_eq!(stream.read_u8().await.unwrap(), b'x');
         }
-        assert_eq!(stub.seen().len(), before);
+        assert!(refused.try_recv().is_err(), "{mode:?} {manager}");
     }
+}
+
+#[tokio::test]
+async fn the_next_stream_finds_a_connection_made_in_advance() {
+    let (tell, mut opened) = tokio::sync::mpsc::unbounded_channel();
+    let serve = move |ConnectInfo(peer): ConnectInfo<SocketAddr>, ws: WebSocketUpgrade| async move {
+        tell.send(peer).unwrap();
+        ws.on_upgrade(echo)
+    };
+    let (warm, mut warmed) = tokio::sync::mpsc::unbounded_channel();
+    let (_, client) = signed_in(Session, "26.9.6", Router::new().route(FUNC, any(serve)), move |seen| {
+        assert_eq!(
+            (seen.path.as_str(), seen.header("cookie")),
+            ("/func/", ""),
+            "nothing but a look at the door"
+        );
+        warm.send(seen.peer).unwrap();
+        answer(200, json!({"version": "v9.20250722", "manager": "26.9.6"}))
+    })
+    .await;
+    // A stream that is opened too early makes a connection of its own; hardly a hundred do.
+    let mut streams = Vec::new();
+    let mut spares = HashSet::new();
+    for _ in 0..100 {
+        streams.push(client.open_stream(&session(), "sshd").await.unwrap());
+        spares.extend(std::iter::from_fn(|| warmed.try_recv().ok()));
+        if spares.contains(&opened.recv().await.unwrap()) {
+            return;
+        }
+    }
+    panic!("none of {spares:?} was used");
 }
