@@ -22,3 +22,11 @@ pub use find::{KnownName, Scope, known_names};
 pub use manage::AppDetails;
 pub use reach::Reach;
 pub use ssh::{SessionName, SshWay};
+
+/// A moment, seconds since 1970, as text: RFC 3339, UTC.
+pub fn utc_text(seconds: i64) -> String {
+    let since = std::time::Duration::from_secs(seconds.unsigned_abs());
+    let epoch = std::time::SystemTime::UNIX_EPOCH;
+    let moment = if seconds < 0 { epoch.checked_sub(since) } else { epoch.checked_add(since) };
+    moment.map(crate::clock::text).unwrap_or_default()
+}

@@ -41,6 +41,11 @@ pub fn supports_path(path: &Path) -> bool {
     path.to_str().is_some_and(|text| !text.contains("${") && !text.contains(char::is_control))
 }
 
+/// A remote shell and its arguments as one word for rsync's `-e`.
+pub fn rsync_shell(words: &[String]) -> String {
+    words.iter().map(|word| rsync_word(word)).collect::<Vec<_>>().join(" ")
+}
+
 impl Target {
     /// `ssh` into the session. Paths must be such as [`supports_path`] allows.
     pub fn ssh(&self, shell: Shell) -> String {
