@@ -14,9 +14,11 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
+pub(crate) use option::config_value;
 pub use proxied::Proxied;
 pub use shell::Shell;
 use shell::rsync_word;
+pub(crate) use shell::{c_runtime, posix, posix_quoted, windows_path};
 
 /// A session's sshd as local programs see it: a port on this computer.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -95,7 +95,7 @@ pub enum FileError {
 
 impl FileError {
     /// Sorts what the system said about writing `path`.
-    fn of(path: &Path, source: io::Error) -> Self {
+    pub(crate) fn of(path: &Path, source: io::Error) -> Self {
         let path = path.to_path_buf();
         match source.kind() {
             io::ErrorKind::AlreadyExists => Self::Exists { path },

@@ -6,13 +6,22 @@ use super::Shell;
 
 /// The value of an option such as `UserKnownHostsFile` that names exactly this one file.
 pub(super) fn file_value(path: &str, shell: Shell) -> String {
+    value(path, "", |path| shell.option_quote(path))
+}
+
+/// The same for a line of an `ssh_config`; `rest` follows the path as it stands, tokens such as `%h` included.
+pub(crate) fn config_value(path: &str, rest: &str) -> String {
+    value(path, rest, |_| '"')
+}
+
+fn value(path: &str, rest: &str, quote: impl Fn(&str) -> char) -> String {
     let path = not_a_home(path).replace('%', "%%");
     // Before 8.7 an equals sign ended a word too.
     if !path.contains(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '\\' | '=' | '#')) {
-        return path;
+        return path + rest;
     }
-    let quote = shell.option_quote(&path);
-    let mut value = String::with_capacity(path.len() + 2);
+    let quote = quote(&path);
+    let mut value = String::with_capacity(path.len() + rest.len() + 2);
     value.push(quote);
     for c in path.chars() {
         if c == quote || c == '\\' {
@@ -20,6 +29,7 @@ pub(super) fn file_value(path: &str, shell: Shell) -> String {
         }
         value.push(c);
     }
+    value.push_str(rest);
     value.push(quote);
     value
 }

@@ -27,16 +27,7 @@ impl Shell {
     /// A path as words carry it: on Windows with forward slashes, which all programs here take and which
     /// no quoting rule cares about.
     pub(super) fn native_path(self, path: &Path) -> String {
-        let text = path.to_string_lossy();
-        if !self.is_windows() {
-            return text.into_owned();
-        }
-        // Rust's canonical paths; OpenSSH does not know this prefix.
-        let text = match text.strip_prefix(r"\\?\UNC\") {
-            Some(share) => format!(r"\\{share}"),
-            None => text.strip_prefix(r"\\?\").unwrap_or(&text).to_owned(),
-        };
-        text.replace('\\', "/")
+        if self.is_windows() { windows_path(path) } else { path.to_string_lossy().into_owned() }
     }
 
     /// Which quote OpenSSH's option values get. Only double quotes are known to every version; but in
@@ -67,13 +58,29 @@ impl Shell {
     }
 }
 
+/// A path of Windows with forward slashes.
+pub(crate) fn windows_path(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    // Rust's canonical paths; OpenSSH does not know this prefix.
+    let text = match text.strip_prefix(r"\\?\UNC\") {
+        Some(share) => format!(r"\\{share}"),
+        None => text.strip_prefix(r"\\?\").unwrap_or(&text).to_owned(),
+    };
+    text.replace('\\', "/")
+}
+
 /// Letters and digits of any script mean nothing to a shell.
 fn is_plain(word: &str, others: &str) -> bool {
     !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || others.contains(c))
 }
 
-fn posix(word: &str) -> String {
-    if is_plain(word, "-_./:=@%+,") { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+pub(crate) fn posix(word: &str) -> String {
+    if is_plain(word, "-_./:=@%+,") { word.to_owned() } else { posix_quoted(word) }
+}
+
+/// A word in quotes even where it needs none.
+pub(crate) fn posix_quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 fn powershell(word: &str) -> String {
@@ -110,7 +117,7 @@ fn cmd(word: &str) -> String {
 }
 
 /// A word as the C runtime of Windows programs splits it off the command line.
-fn c_runtime(word: &str) -> String {
+pub(crate) fn c_runtime(word: &str) -> String {
     if !word.is_empty() && !word.contains([' ', '\t', '\n', '"']) {
         word.to_owned()
     } else {
