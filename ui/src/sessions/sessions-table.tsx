@@ -6,6 +6,7 @@ import type { Connection } from "../bindings/Connection";
 import type { Session } from "../bindings/Session";
 import { AppsIcon } from "../components/app-icon";
 import { type Column, DataTable } from "../components/data-table";
+import { Hint } from "../components/hint";
 import { RelativeTime } from "../components/relative-time";
 import { resourceParts, shortImage } from "../lib/format";
 import { isReachable, statusTone } from "../lib/status";
@@ -128,7 +129,7 @@ function ProxyMark({
   const { port, state, sessionName } = connection;
   const words = t("sessions.proxy", { count, port });
   return (
-    <Tooltip title={words}>
+    <Hint title={words}>
       <button
         type="button"
         className="proxy"
@@ -140,7 +141,7 @@ function ProxyMark({
         <Badge status={state === "listening" ? "success" : "warning"} />
         <span className="tabular">{port}</span>
       </button>
-    </Tooltip>
+    </Hint>
   );
 }
 
@@ -156,7 +157,7 @@ function Control({ session, onOpen }: { session: Session; onOpen: () => void }) 
   const { t } = useTranslation();
   const reachable = isReachable(session.status);
   return (
-    <Tooltip title={reachable ? t("sessions.apps") : t("sessions.appsNotNow", { status: session.status })}>
+    <Hint title={reachable ? t("sessions.apps") : t("sessions.appsNotNow", { status: session.status })}>
       <Button
         type="text"
         size="small"
@@ -167,6 +168,6 @@ function Control({ session, onOpen }: { session: Session; onOpen: () => void }) 
         data-testid={`session-apps-${session.name}`}
         data-reachable={reachable}
       />
-    </Tooltip>
+    </Hint>
   );
 }
