@@ -18,6 +18,7 @@ use crate::ports::LastPorts;
 use crate::profiles::{self, Profiles};
 use crate::secrets::{SecretStore, SecretsChoice};
 use crate::settings::SettingsFile;
+use crate::ssh_hosts::{self, ClusterNames};
 use crate::{
     About, AccessMode, Account, App, Compatibility, Connection, Error, Event, Profile, SecretPlace,
     ServerInfo, SessionList, Settings, SignInOutcome, SignInRequest, Startup, TlsChoice, error,
@@ -63,6 +64,8 @@ pub struct Berth {
     restoring: Mutex<bool>,
     /// Logins that outlive the program.
     pub(crate) logins: KeptLogins,
+    /// Names of clusters and sessions as hosts of `ssh`.
+    pub(crate) cluster_names: ClusterNames,
     /// No window: nothing is watched in the background and nobody is asked to sign in again.
     unattended: AtomicBool,
     /// One sign-in at a time.
@@ -96,6 +99,7 @@ impl Berth {
             active: Mutex::default(),
             restoring: Mutex::new(false),
             logins: KeptLogins::new(options.paths.logins()),
+            cluster_names: ClusterNames::open(&options.paths.hosts()),
             unattended: AtomicBool::new(false),
             signing_in: tokio::sync::Mutex::new(()),
             connections,
@@ -311,13 +315,20 @@ impl Berth {
         let cluster = Arc::clone(cluster);
         let mut events = self.events.subscribe();
         let connections = Arc::clone(&self.connections);
+        let me = Arc::downgrade(self);
+        let account = cluster.account();
         let ended = cluster.ended().clone();
         tokio::spawn(async move {
             loop {
                 tokio::select! {
                     () = ended.cancelled() => return,
                     event = events.recv() => match event {
-                        Ok(Event::SessionsChanged { list }) => connections.sessions_seen(&list).await,
+                        Ok(Event::SessionsChanged { list }) => {
+                            connections.sessions_seen(&list).await;
+                            if let (Some(me), None) = (me.upgrade(), &list.stale) {
+                                me.note_hosts(&account, ssh_hosts::living(&list.sessions));
+                            }
+                        }
                         Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
                         Err(broadcast::error::RecvError::Closed) => return,
                     },
@@ -389,6 +400,7 @@ impl Berth {
     /// When the file or the keychain cannot be written.
     pub async fn forget_profile(&self, id: &str) -> Result<(), Error> {
         self.logins.remove(id);
+        self.forget_hosts(id);
         self.secrets().await.delete(id).await?;
         self.profiles.forget(id)
     }

@@ -214,6 +214,31 @@ pub(crate) fn session_unknown(reference: &str, near: &[String]) -> Error {
     .with("near", near.join("\n"))
 }
 
+/// A name such as `train.seoul.berth` whose cluster is not known.
+pub(crate) fn host_unknown(host: &str) -> Error {
+    Error::new(
+        "host-unknown",
+        format!("“{host}” is no session of a cluster that Berth knows."),
+        "Sign in to its cluster; names are SESSION.CLUSTER.berth, as berth ssh-config show lists them.",
+    )
+    .with("host", host)
+}
+
+pub(crate) fn demo_not_running() -> Error {
+    Error::new("demo-not-running", "No demo cluster is running.", "Start one with: berth demo")
+}
+
+/// The program that other programs are to start.
+pub(crate) fn program_not_found() -> Error {
+    Error::new(
+        "program-not-found",
+        "The program berth was found neither beside this one nor among the programs of your shell.",
+        "Install it, or put it into the same folder.",
+    )
+}
+
+pub(crate) use crate::ssh_hosts::problem as ssh_config;
+
 /// A file or folder inside a session that is not there.
 pub(crate) fn remote_file(session: &str, path: &str) -> Error {
     Error::new(

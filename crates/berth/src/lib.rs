@@ -19,6 +19,7 @@ mod ports;
 mod profiles;
 mod secrets;
 mod settings;
+mod ssh_hosts;
 pub mod terminal;
 
 pub use sshkit::private_file::Overwrite;
@@ -28,6 +29,7 @@ pub use crate::connections::{Connections, PortChoice, SSHD};
 pub use crate::model::*;
 pub use crate::paths::Paths;
 pub use crate::secrets::SecretsChoice;
+pub use crate::ssh_hosts::HostReady;
 
 #[cfg(test)]
 mod bindings {
@@ -46,5 +48,6 @@ mod bindings {
         crate::SignInRequest::export_all(&config).unwrap();
         crate::SignInOutcome::export_all(&config).unwrap();
         crate::SavedKey::export_all(&config).unwrap();
+        crate::SshHosts::export_all(&config).unwrap();
     }
 }

@@ -492,6 +492,59 @@ pub struct SavedKey {
     pub ssh_command: String,
 }
 
+/// Sessions as hosts of `ssh` on this computer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct SshHosts {
+    /// `ssh SESSION.CLUSTER.berth` works.
+    pub installed: bool,
+    /// The user's `ssh_config`.
+    pub config: String,
+    /// Berth's own file beside it.
+    pub file: String,
+    /// The one line that goes into the user's.
+    pub line: String,
+    /// The hosts' names.
+    pub hosts: Vec<String>,
+    /// What would change; absent where nothing can be (`problem` says why).
+    pub preview: Option<SshConfigPreview>,
+    /// What stands in the way.
+    pub problem: Option<Error>,
+}
+
+/// What goes where in the user's `ssh_config`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct SshConfigPreview {
+    /// The file that is written: the user's, or what it is a link to.
+    pub target: String,
+    /// There is none yet.
+    pub creates: bool,
+    /// Its first lines, which come below the new one.
+    pub below: Vec<String>,
+    /// Where a copy is kept.
+    pub backup: Option<String>,
+    /// It begins with a byte order mark, at which ssh stops.
+    pub byte_order_mark: bool,
+    /// The user's own hosts whose names end in `.berth`; those that are names stay theirs.
+    pub own_hosts: Vec<UserHost>,
+}
+
+/// A host that the user has defined.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct UserHost {
+    /// Name or pattern.
+    pub pattern: String,
+    /// File.
+    pub file: String,
+    /// Line, counted from 1.
+    pub line: u32,
+}
+
 /// One failure, for people (`message`, `hint`) and for programs (`code`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]

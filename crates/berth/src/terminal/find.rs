@@ -7,7 +7,7 @@ use backend_ai::SessionScope;
 use serde::{Deserialize, Serialize};
 
 use crate::kept_login::file_name;
-use crate::{Berth, Error, Paths, Session, cluster, error, json_file};
+use crate::{Berth, Error, Paths, Session, cluster, error, json_file, ssh_hosts};
 
 /// Names that are this much alike are worth proposing.
 const ALIKE: f64 = 0.82;
@@ -56,6 +56,7 @@ impl Berth {
         };
         let listed = cluster.call(|c| async move { c.sessions(scope).await }).await?;
         let sessions: Vec<Session> = listed.iter().map(cluster::session).collect();
+        self.note_hosts(&cluster.account(), ssh_hosts::living(&sessions));
         self.remember_names(&cluster.profile_id(), &sessions);
         Ok(sessions)
     }
