@@ -193,7 +193,10 @@ impl Berth {
             remember,
             tls: tls.clone(),
         };
-        match self.sign_in(request).await {
+        let active = self.profiles.active();
+        let outcome = self.sign_in(request).await;
+        self.keep_active(active, &profile.id);
+        match outcome {
             Ok(SignInOutcome::SignedIn { account }) => Ok(account),
             Ok(SignInOutcome::OtpRequired) => Err(error::not_signed_in()),
             Err(e) => {
@@ -203,6 +206,18 @@ impl Berth {
                 }
                 Err(e)
             }
+        }
+    }
+
+    /// Renewing a login is nobody's choice of a cluster: later commands and the desktop app keep theirs.
+    fn keep_active(&self, before: Option<Profile>, signed_in: &str) {
+        let kept = match before {
+            Some(profile) if profile.id == signed_in => Ok(()),
+            Some(profile) => self.profiles.activate(&profile.id).map(|_| ()),
+            None => self.profiles.signed_out(),
+        };
+        if let Err(e) = kept {
+            tracing::warn!(error = %e.message, "cannot note which cluster is used");
         }
     }
 
