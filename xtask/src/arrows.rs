@@ -16,6 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tunnel", &[]),
     ("sshkit", &[]),
     ("demo-cluster", &[]),
+    ("fault-proxy", &[]),
     ("berth", &["backend-ai", "tunnel", "sshkit"]),
     ("berth-cli", &["berth", "demo-cluster"]),
 ];

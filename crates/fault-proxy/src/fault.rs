@@ -1,0 +1,64 @@
+//! What can go wrong, where, and when.
+
+use std::time::Duration;
+
+/// Which way bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From the client to the server.
+    Up,
+    /// From the server to the client.
+    Down,
+}
+
+impl Direction {
+    /// Both, upward first.
+    pub const BOTH: [Self; 2] = [Self::Up, Self::Down];
+
+    /// The other one.
+    #[must_use]
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Up => Self::Down,
+            Self::Down => Self::Up,
+        }
+    }
+}
+
+/// What happens to the bytes of one direction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing: they pass.
+    #[default]
+    None,
+    /// Each byte, and the end, arrives so much later. Throughput is not limited below 4 MiB per this time.
+    Latency(Duration),
+    /// At most so many bytes pass per second; never 0.
+    Bandwidth(u64),
+    /// They are written in slices of at most so many bytes; never 0.
+    Slices(usize),
+    /// Nothing passes, not even an end, and nothing is refused until 4 MiB are held. When the fault is taken away they
+    /// pass, as they do when a cut network comes back.
+    BlackHole,
+    /// The next byte resets the connection on both sides, and is lost.
+    Reset,
+    /// The taker is told that the stream has ended, the giver is not: its bytes are dropped from now on.
+    Close,
+    /// Bytes pass, but the end of the giver's stream is told so much later.
+    SlowClose(Duration),
+}
+
+/// Sets a fault for one connection, when certain bytes are seen on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// Where they are looked for.
+    pub seen: Direction,
+    /// The bytes, at most 64. They are found across the boundaries of reads, too. The read that completes them meets the fault.
+    pub bytes: &'static [u8],
+    /// Where the fault is set.
+    pub direction: Direction,
+    /// The fault.
+    pub fault: Fault,
+    /// For how many connections; the rule is spent then.
+    pub times: usize,
+}
