@@ -217,13 +217,3 @@ test("signing out says what it closes", async () => {
   await w.seen("signin-submit");
   expect(await w.id("signin-user").inputValue()).toBe(account.user);
 });
-
-test("no hint stays above the dialog that its button opens", async () => {
-  const w = await openWindow("signed-in");
-  const hint = w.page.getByRole("tooltip", { name: "Apps", exact: true });
-  await w.id("session-apps-vision-train").hover();
-  await hint.waitFor();
-  await w.click("session-apps-vision-train");
-  await w.seen("launcher-dialog");
-  await hint.waitFor({ state: "hidden" });
-});
