@@ -237,6 +237,10 @@ impl Connections {
         connection.stopped.cancel();
         connection.tunnel.stop().await;
         tracing::info!(session = %connection.session.name, app = %connection.app, "tunnel closed");
+        // A demo cluster makes new sessions, with new keys, at each start.
+        if connection.cluster.account().demo {
+            self.forget_session(&connection.session.id);
+        }
         let _ = self.events.send(Event::ConnectionRemoved { id: connection.id.clone() });
     }
 

@@ -300,3 +300,26 @@ async fn secrets_reach_neither_the_log_nor_any_readable_file() {
     assert!(!String::from_utf8_lossy(&ps.stdout).contains(&secret));
     bench.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_a_demo_outlives_its_tunnel() {
+    let bench = Bench::new().await;
+    let account = bench.cluster.account();
+    let access = berth::DemoAccess {
+        url: bench.cluster.webserver_url(),
+        email: account.email,
+        password: account.password,
+    };
+    bench.berth.sign_in_demo(&access).await.unwrap();
+    let session = bench.running(0).await;
+    let connection = bench.berth.connect(&session.id, SSHD).await.unwrap();
+    let key = std::path::PathBuf::from(connection.key.unwrap().path);
+    let output = support::shell(&format!("{} true", connection.commands[0].line)).await;
+    assert_eq!(output.status, 0, "{}", output.stderr);
+    let known_hosts = bench.data().join("known_hosts");
+    assert!(key.exists() && !std::fs::read(&known_hosts).unwrap().is_empty());
+    bench.berth.shut_down().await;
+    assert!(!key.exists(), "its key");
+    assert_eq!(std::fs::read_to_string(&known_hosts).unwrap(), "", "its host key");
+    bench.stop().await;
+}
