@@ -14,3 +14,4 @@ pub mod os;
 pub mod ppk;
 pub mod private_file;
 pub mod ssh_config;
+pub mod tools;
