@@ -77,12 +77,13 @@ fn names() -> Vec<berth::terminal::KnownName> {
     {
         return names.clone();
     }
-    let asked = runtime.block_on(tokio::time::timeout(WITHIN, async {
+    let ask = async {
         context.reach().await.ok()?;
         let listed = context.berth.list_sessions(Scope::Live).await.ok()?;
         context.leave().await;
         Some(listed)
-    }));
+    };
+    let asked = runtime.block_on(async { tokio::time::timeout(WITHIN, ask).await });
     runtime.shutdown_background();
     match asked {
         Ok(Some(sessions)) => sessions

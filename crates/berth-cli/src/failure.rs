@@ -14,8 +14,6 @@ const USAGE: u8 = 2;
 const TIMEOUT: u8 = 3;
 /// Exit code for an argument that cannot be.
 const ARGUMENT: u8 = 4;
-/// Exit code after Ctrl-C.
-pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]

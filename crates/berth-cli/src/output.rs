@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use comfy_table::TableComponent;
 use serde::Serialize;
 
 use crate::arguments::{Form, Global};
@@ -90,7 +91,10 @@ impl Output {
     pub(crate) fn table(&self, head: &[&str], rows: Vec<Vec<String>>) {
         let mut table = comfy_table::Table::new();
         // Columns apart by blanks, a rule of hyphens below the head, nothing else.
-        table.load_preset("     --            ");
+        table.load_preset(comfy_table::presets::NOTHING);
+        table.set_style(TableComponent::VerticalLines, ' ');
+        table.set_style(TableComponent::HeaderLines, '-');
+        table.set_style(TableComponent::MiddleHeaderIntersections, ' ');
         table.set_content_arrangement(comfy_table::ContentArrangement::Disabled);
         table.set_header(head.iter().map(|cell| one_line(cell)));
         for row in rows {

@@ -2,6 +2,11 @@
 
 use berth::Error;
 
+/// The exit code of a program that a signal has ended, as shells count.
+pub(crate) fn stopped_by(signal: i32) -> u8 {
+    u8::try_from(128 + signal).unwrap_or(255)
+}
+
 /// Requests to stop, from the moment this is made.
 #[derive(Debug)]
 pub(crate) struct Stop {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::stop::Stop;
+use crate::stop::{Stop, stopped_by};
 
 /// Open a local port to an app of a session.
 #[derive(Debug, Args)]
@@ -52,12 +52,12 @@ impl App {
         let mut events = berth.events();
         let opened = tokio::select! {
             opened = berth.connect_at(&session.id, &self.app, choice, parameters) => opened,
-            _ = stop.asked() => return Ok(0),
+            signal = stop.asked() => return Ok(stopped_by(signal)),
         };
         let connection = match opened {
             Ok(connection) => connection,
             Err(e) => {
-                if e.code == "app-not-offered" {
+                if e.code == "app-not-offered" && !output.is_json() {
                     output.failed(&format!("The app \"{}\" is not supported by the session.", self.app));
                 }
                 return Err(e.into());
@@ -79,9 +79,13 @@ impl App {
         } else {
             output.line(&url);
         }
+        let mut code = 0;
         let ended = loop {
             tokio::select! {
-                _ = stop.asked() => break None,
+                signal = stop.asked() => {
+                    code = stopped_by(signal);
+                    break None;
+                }
                 event = events.recv() => match event {
                     Ok(Event::ConnectionChanged { connection: seen })
                         if seen.id == connection.id && seen.state == ConnectionState::SessionEnded =>
@@ -102,7 +106,7 @@ impl App {
         output.info("Shutting down....");
         berth.connections().stop(&connection.id).await;
         output.info(&format!("The local proxy to \"{}\" has terminated.", self.app));
-        ended.map_or(Ok(0), |error| Err(error.into()))
+        ended.map_or(Ok(code), |error| Err(error.into()))
     }
 }
 

@@ -82,9 +82,9 @@ impl List {
         }
         let output = &context.output;
         if output.is_json() {
-            // In the order of the columns, which the server need not keep.
+            // A field that the server left out is there, too.
             let items: Vec<Map<String, Value>> =
-                found.rows.iter().map(|row| ordered(row, &query.fields)).collect();
+                found.rows.iter().map(|row| complete(row, &query.fields)).collect();
             output.json(&json!({"count": items.len(), "total_count": found.total, "items": items}));
             return Ok(0);
         }
@@ -185,7 +185,7 @@ fn title(field: &str) -> String {
     }
 }
 
-fn ordered(row: &Map<String, Value>, fields: &[String]) -> Map<String, Value> {
+fn complete(row: &Map<String, Value>, fields: &[String]) -> Map<String, Value> {
     fields.iter().map(|field| (field.clone(), row.get(field).cloned().unwrap_or(Value::Null))).collect()
 }
 

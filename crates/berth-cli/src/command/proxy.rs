@@ -2,14 +2,19 @@
 //!
 //! Nothing but the far end's bytes goes to stdout.
 
-use berth::SSHD;
+use std::time::Duration;
+
 use berth::terminal::SessionName;
+use berth::{Error, Event, SSHD};
 use clap::Args;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::stop::Stop;
+use crate::stop::{Stop, stopped_by};
+
+/// A shell is watched from then on.
+const WATCH_AFTER: Duration = Duration::from_secs(5);
 
 /// Relay standard input and output to a session, for ssh's ProxyCommand.
 #[derive(Debug, Args)]
@@ -49,9 +54,31 @@ impl Proxy {
         let (input, output) = (input(), output());
         tokio::select! {
             done = context.berth.relay(&session, &self.app, input, output) => done?,
-            signal = stop.asked() => return Ok(u8::try_from(128 + signal).unwrap_or(crate::failure::INTERRUPTED)),
+            error = ended(context, &session.id) => return Err(error.into()),
+            signal = stop.asked() => return Ok(stopped_by(signal)),
         }
         Ok(0)
+    }
+}
+
+/// Waits for the session to end, which a webserver does not tell a stream (protocol.md 4.4). Commands that are done
+/// soon cost the cluster no further request.
+async fn ended(context: &Context, id: &str) -> Error {
+    tokio::time::sleep(WATCH_AFTER).await;
+    let mut events = context.berth.events();
+    context.berth.watch_sessions();
+    loop {
+        let Ok(Event::SessionsChanged { list }) = events.recv().await else { continue };
+        let seen = list.sessions.iter().find(|session| session.id == id);
+        if let (Some(session), None) = (seen, &list.stale)
+            && matches!(session.status.as_str(), "TERMINATED" | "CANCELLED" | "ERROR")
+        {
+            return Error::new(
+                "session-ended",
+                format!("The session “{}” has ended.", session.name),
+                "Files outside mounted folders are gone with it. Start a new session to go on.",
+            );
+        }
     }
 }
 
