@@ -16,6 +16,7 @@ use crate::kept_login::KeptLogins;
 use crate::paths::Paths;
 use crate::ports::LastPorts;
 use crate::profiles::{self, Profiles};
+use crate::saved_keys::SavedKeys;
 use crate::secrets::{SecretStore, SecretsChoice};
 use crate::settings::SettingsFile;
 use crate::ssh_hosts::{self, ClusterNames};
@@ -88,6 +89,7 @@ impl Berth {
             keys,
             KnownHosts::open(paths.known_hosts()).map_err(|e| error::file(&e, &paths.known_hosts()))?,
             LastPorts::open(paths.ports()),
+            SavedKeys::open(paths.saved_keys()),
             Arc::clone(&settings),
             events.clone(),
         ));

@@ -13,19 +13,22 @@ use backend_ai::{AppParameters, SessionRef, StreamError};
 use sshkit::command::{Shell, Target};
 use sshkit::key_store::KeyStore;
 use sshkit::known_hosts::{self, KnownHosts};
+use sshkit::ppk::{PpkOptions, PpkVersion, to_ppk};
 use sshkit::private_file::{Overwrite, write_private_file};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tunnel::{EndReason, LoopbackListener, Options, PortWishes, Tunnel};
+use zeroize::Zeroizing;
 
 use crate::cluster::{self, Cluster};
 use crate::connector::AppConnector;
 use crate::ports::LastPorts;
+use crate::saved_keys::SavedKeys;
 use crate::settings::SettingsFile;
 use crate::{
     App, Command, CommandKind, Connection, ConnectionState, Error, Event, Incident, KeyInfo, PortReason,
-    PortRefusal, PortRefusalCause, SavedKey, SessionList, Traffic, clock, error,
+    PortRefusal, PortRefusalCause, PpkRequest, SavedKey, SessionList, Traffic, clock, error,
 };
 
 /// The app behind SSH and SFTP.
@@ -50,6 +53,7 @@ pub struct Connections {
     pub(crate) keys: KeyStore,
     pub(crate) known_hosts: KnownHosts,
     ports: LastPorts,
+    pub(crate) saved_keys: SavedKeys,
     settings: Arc<SettingsFile>,
     events: broadcast::Sender<Event>,
 }
@@ -91,6 +95,7 @@ impl Connections {
         keys: KeyStore,
         known_hosts: KnownHosts,
         ports: LastPorts,
+        saved_keys: SavedKeys,
         settings: Arc<SettingsFile>,
         events: broadcast::Sender<Event>,
     ) -> Self {
@@ -101,6 +106,7 @@ impl Connections {
             keys,
             known_hosts,
             ports,
+            saved_keys,
             settings,
             events,
         }
@@ -249,6 +255,43 @@ impl Connections {
     /// # Errors
     /// `key-missing`, `file-exists`, `file-not-writable`, `no-such-folder`, `disk-full`.
     pub fn save_key(&self, id: &str, to: &Path, overwrite: Overwrite) -> Result<SavedKey, Error> {
+        let (connection, key) = self.key_of(id)?;
+        write_private_file(to, &key, overwrite).map_err(|e| error::file(&e, to))?;
+        self.note_saved(to, &connection);
+        let target = Target { key: Some(to.to_owned()), ..self.target(&connection) };
+        Ok(SavedKey { path: to.display().to_string(), ssh_command: target.ssh(Shell::of_this_computer()) })
+    }
+
+    /// Saves the session's private key as PuTTY reads it, with mode 0600. The command line is PuTTY's.
+    ///
+    /// # Errors
+    /// As [`Connections::save_key`]; `key-not-a-key` for kinds that PuTTY does not have.
+    pub fn save_key_as_ppk(
+        &self,
+        id: &str,
+        to: &Path,
+        request: &PpkRequest,
+        overwrite: Overwrite,
+    ) -> Result<SavedKey, Error> {
+        let (connection, key) = self.key_of(id)?;
+        let options = PpkOptions {
+            version: if request.old { PpkVersion::V2 } else { PpkVersion::V3 },
+            passphrase: request.passphrase.clone().filter(|p| !p.is_empty()).map(Zeroizing::new),
+            comment: Some(connection.session.name.chars().filter(|c| !c.is_control()).collect()),
+            source_passphrase: None,
+        };
+        let ppk = to_ppk(&key, &options)
+            .map_err(|e| error::key_not_a_key(&connection.session.name, &e.to_string()))?;
+        write_private_file(to, ppk.as_bytes(), overwrite).map_err(|e| error::file(&e, to))?;
+        self.note_saved(to, &connection);
+        let target = self.target(&connection);
+        Ok(SavedKey {
+            path: to.display().to_string(),
+            ssh_command: target.putty(Shell::of_this_computer(), to),
+        })
+    }
+
+    fn key_of(&self, id: &str) -> Result<(Arc<OpenConnection>, Zeroizing<Vec<u8>>), Error> {
         let connection = self.find(id).ok_or_else(|| error::internal("this connection is closed"))?;
         connection.key.as_ref().map_err(Error::clone)?;
         let key = self
@@ -256,9 +299,18 @@ impl Connections {
             .bytes(&connection.session.id)
             .map_err(|e| error::key_store(&e))?
             .ok_or_else(|| error::key_missing(&connection.session.name))?;
-        write_private_file(to, &key, overwrite).map_err(|e| error::file(&e, to))?;
-        let target = Target { key: Some(to.to_owned()), ..self.target(&connection) };
-        Ok(SavedKey { path: to.display().to_string(), ssh_command: target.ssh(Shell::of_this_computer()) })
+        Ok((connection, key))
+    }
+
+    fn note_saved(&self, to: &Path, connection: &OpenConnection) {
+        if let Ok(key) = &connection.key {
+            self.saved_keys.add(to, &connection.session.name, &key.fingerprint);
+        }
+    }
+
+    /// The port of an open connection as SSH programs see it.
+    pub(crate) fn ssh_target(&self, id: &str) -> Option<Target> {
+        self.find(id).filter(|connection| connection.app == SSHD).map(|connection| self.target(&connection))
     }
 
     /// Runs beside a connection for as long as it exists.

@@ -239,6 +239,85 @@ pub(crate) fn program_not_found() -> Error {
 
 pub(crate) use crate::ssh_hosts::problem as ssh_config;
 
+pub(crate) fn tool_unknown(tool: &str) -> Error {
+    Error::new("tool-unknown", format!("Berth knows no program “{tool}”."), "Choose one that it lists.")
+        .with("tool", tool)
+}
+
+pub(crate) fn tool_missing(tool: &str, page: Option<&str>) -> Error {
+    let hint = page.map_or_else(|| "Install one.".to_owned(), |page| format!("Get it from {page}"));
+    Error::new("tool-missing", format!("{tool} was not found on this computer."), hint).with("tool", tool)
+}
+
+pub(crate) fn tool_failed(tool: &str, why: &str) -> Error {
+    Error::new(
+        "tool-failed",
+        format!("{tool} could not be started: {why}."),
+        "Start it by hand, or install it anew.",
+    )
+    .with("tool", tool)
+    .with("detail", why)
+}
+
+/// The program finds sessions only by the user's `ssh_config`.
+pub(crate) fn ssh_hosts_missing(tool: &str) -> Error {
+    Error::new(
+        "ssh-hosts-missing",
+        format!("{tool} finds a session by its name in your ssh config, where Berth's are not yet."),
+        "Add them in the settings, or with: berth ssh-config install",
+    )
+    .with("tool", tool)
+}
+
+pub(crate) fn port_needed(tool: &str) -> Error {
+    Error::new(
+        "port-needed",
+        format!("{tool} has an SSH of its own and needs a local port."),
+        "Connect to the session's SSH first.",
+    )
+    .with("tool", tool)
+}
+
+/// A file that cannot be read or written.
+pub(crate) fn read_file(path: &Path, why: &std::io::Error) -> Error {
+    Error::new(
+        "file-not-readable",
+        format!("{} cannot be used: {why}.", path.display()),
+        "Check that it exists and that you may use it.",
+    )
+    .with("path", path.display())
+    .with("detail", why)
+}
+
+/// A file that the user gave as a private key.
+pub(crate) fn key_file_unusable(path: &Path, why: &str) -> Error {
+    Error::new(
+        "key-file-unusable",
+        format!("{} cannot be registered: {why}.", path.display()),
+        "Choose an unencrypted private key: RSA, ECDSA or Ed25519.",
+    )
+    .with("path", path.display())
+    .with("detail", why)
+}
+
+pub(crate) fn public_key_invalid(why: &str) -> Error {
+    Error::new(
+        "public-key-invalid",
+        format!("This cannot be added: {why}."),
+        "Paste the line of a .pub file.",
+    )
+    .with("detail", why)
+}
+
+pub(crate) fn key_not_added(session: &str) -> Error {
+    Error::new(
+        "key-not-added",
+        format!("“{session}” did not take the key."),
+        "Its .ssh folder may be mounted read-only; ask the administrator of the cluster.",
+    )
+    .with("session", session)
+}
+
 /// A file or folder inside a session that is not there.
 pub(crate) fn remote_file(session: &str, path: &str) -> Error {
     Error::new(

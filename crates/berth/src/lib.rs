@@ -14,9 +14,12 @@ mod json_file;
 mod kept_login;
 pub mod log;
 mod model;
+mod open_in;
+mod own_keys;
 mod paths;
 mod ports;
 mod profiles;
+mod saved_keys;
 mod secrets;
 mod settings;
 mod ssh_hosts;
@@ -49,5 +52,9 @@ mod bindings {
         crate::SignInOutcome::export_all(&config).unwrap();
         crate::SavedKey::export_all(&config).unwrap();
         crate::SshHosts::export_all(&config).unwrap();
+        crate::ToolOffer::export_all(&config).unwrap();
+        crate::OwnKeys::export_all(&config).unwrap();
+        crate::AddedKey::export_all(&config).unwrap();
+        crate::PpkRequest::export_all(&config).unwrap();
     }
 }

@@ -545,6 +545,130 @@ pub struct UserHost {
     pub line: u32,
 }
 
+/// How a key is written for PuTTY.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", default)]
+pub struct PpkRequest {
+    /// For PuTTY before 0.75 (2021): version 2 of the format instead of 3.
+    pub old: bool,
+    /// Encrypts the key; none or an empty one leaves it readable to whoever has the file.
+    pub passphrase: Option<String>,
+}
+
+impl std::fmt::Debug for PpkRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PpkRequest").field("old", &self.old).finish_non_exhaustive()
+    }
+}
+
+/// What a program is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum ToolKind {
+    /// Editing in the session.
+    Editor,
+    /// A shell.
+    Shell,
+    /// Moving files.
+    Files,
+}
+
+/// A program that can open a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct ToolOffer {
+    /// e.g. `vscode`.
+    pub id: String,
+    /// Its own name.
+    pub name: String,
+    /// What it is for.
+    pub kind: ToolKind,
+    /// Whether this computer has it.
+    pub installed: bool,
+    /// It knows sessions only as hosts of `ssh`.
+    pub needs_host: bool,
+    /// It needs a local port.
+    pub needs_port: bool,
+    /// Where to get it.
+    pub page: Option<String>,
+}
+
+/// A public key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct PublicKeyInfo {
+    /// Its line, as `authorized_keys` has it.
+    pub line: String,
+    /// e.g. `ssh-ed25519`.
+    pub algorithm: String,
+    /// `SHA256:...`.
+    pub fingerprint: String,
+    /// What its owner calls it; may be empty.
+    pub comment: String,
+}
+
+/// A key in the user's `.ssh`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct LocalKey {
+    /// The public half's file.
+    pub path: String,
+    /// The private half's file, if it lies beside.
+    pub private_path: Option<String>,
+    /// Others can read the private half, so ssh refuses it.
+    pub too_open: bool,
+    /// The public half.
+    pub key: PublicKeyInfo,
+}
+
+/// A session's key that the user has saved elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct SavedKeyFile {
+    /// The file.
+    pub path: String,
+    /// Name of the session it was saved from.
+    pub session: String,
+    /// `SHA256:...`.
+    pub fingerprint: String,
+    /// Others can read it, so ssh refuses it.
+    pub too_open: bool,
+}
+
+/// The keys that a user has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct OwnKeys {
+    /// The account's key on the cluster; absent where it has none, and each session makes one of its own.
+    pub account: Option<PublicKeyInfo>,
+    /// Why the cluster did not tell.
+    pub account_problem: Option<Error>,
+    /// The keys in the user's `.ssh`.
+    pub local: Vec<LocalKey>,
+    /// Sessions' keys that were saved.
+    pub saved: Vec<SavedKeyFile>,
+}
+
+/// A public key that may log in to a session now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct AddedKey {
+    /// Name of the session.
+    pub session: String,
+    /// It could log in before.
+    pub was_there: bool,
+    /// The key.
+    pub key: PublicKeyInfo,
+}
+
 /// One failure, for people (`message`, `hint`) and for programs (`code`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]

@@ -138,6 +138,11 @@ impl Paths {
         self.data.join("known_hosts")
     }
 
+    /// Where the user has saved keys, JSON.
+    pub fn saved_keys(&self) -> PathBuf {
+        self.data.join("saved-keys.json")
+    }
+
     /// Log files.
     pub fn logs(&self) -> PathBuf {
         self.data.join("logs")

@@ -91,6 +91,18 @@ impl Target {
         shell.line("rsync", &words)
     }
 
+    /// PuTTY, with a key in its own format.
+    pub fn putty(&self, shell: Shell, ppk: &Path) -> String {
+        let key = if shell.is_windows() {
+            shell.native_path(ppk).replace('/', "\\")
+        } else {
+            shell.native_path(ppk)
+        };
+        let words =
+            ["-ssh", "-P", &self.port.to_string(), "-i", &key, &format!("{}@{}", self.user, self.host)];
+        shell.line("putty", &words.map(str::to_owned))
+    }
+
     /// The arguments of `ssh` for spawning it without a shell on this computer; the program is not among them.
     pub fn ssh_args(&self) -> Vec<OsString> {
         self.ssh_words(Shell::of_this_computer()).into_iter().map(OsString::from).collect()

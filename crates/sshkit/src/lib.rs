@@ -6,6 +6,7 @@
 //! session in a `known_hosts` of Berth's own ([`known_hosts`]), and sessions become hosts of the user's own
 //! `ssh_config` ([`ssh_config`]). Nothing here talks to a network.
 
+pub mod authorized_keys;
 pub mod command;
 pub mod key;
 pub mod key_store;

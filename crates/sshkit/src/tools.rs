@@ -9,7 +9,7 @@ mod find;
 mod launch;
 mod sites;
 
-pub use computer::Computer;
+pub use computer::{Computer, Exists, Names};
 pub use find::{Found, find};
 pub use launch::{Launch, LaunchError, Place, launch, terminal};
 pub use sites::{Site, SiteError, cyberduck_bookmark, filezilla_sites, with_filezilla_site};

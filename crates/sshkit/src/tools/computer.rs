@@ -16,10 +16,15 @@ pub struct Computer {
     /// The folders in which a shell looks for programs.
     pub path: Vec<PathBuf>,
     /// Whether there is a file or folder.
-    pub exists: Box<dyn Fn(&Path) -> bool + Send + Sync>,
+    pub exists: Box<Exists>,
     /// The names in a folder; none where there is no such folder.
-    pub names: Box<dyn Fn(&Path) -> Option<Vec<String>> + Send + Sync>,
+    pub names: Box<Names>,
 }
+
+/// Whether there is a file or folder.
+pub type Exists = dyn Fn(&Path) -> bool + Send + Sync;
+/// The names in a folder.
+pub type Names = dyn Fn(&Path) -> Option<Vec<String>> + Send + Sync;
 
 impl std::fmt::Debug for Computer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
