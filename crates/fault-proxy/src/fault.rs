@@ -14,15 +14,6 @@ pub enum Direction {
 impl Direction {
     /// Both, upward first.
     pub const BOTH: [Self; 2] = [Self::Up, Self::Down];
-
-    /// The other one.
-    #[must_use]
-    pub fn opposite(self) -> Self {
-        match self {
-            Self::Up => Self::Down,
-            Self::Down => Self::Up,
-        }
-    }
 }
 
 /// What happens to the bytes of one direction.
@@ -53,7 +44,8 @@ pub enum Fault {
 pub struct Rule {
     /// Where they are looked for.
     pub seen: Direction,
-    /// The bytes, at most 64. They are found across the boundaries of reads, too. The read that completes them meets the fault.
+    /// The bytes, at most 64. They are found across the boundaries of reads, too. What comes before them is
+    /// passed on first; they meet the fault, unless they began in an earlier read.
     pub bytes: &'static [u8],
     /// Where the fault is set.
     pub direction: Direction,

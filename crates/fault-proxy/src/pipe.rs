@@ -60,10 +60,18 @@ pub(crate) async fn carry(
                 Ok(0) => line.end(Instant::now()),
                 Ok(_) if fault == Fault::Reset => return Over::Reset,
                 Ok(amount) => {
-                    let bytes = &buffer[..amount];
-                    if rules.strike(direction, sight.with(bytes), faults) {
+                    let mut bytes = &buffer[..amount];
+                    if let Some(found) = rules.find(direction, sight.with(bytes)) {
                         // So that the same bytes do not strike again.
                         sight = Sight::default();
+                        let before;
+                        (before, bytes) = bytes.split_at(amount.saturating_sub(found.tail));
+                        let mut first = line.drain();
+                        first.extend_from_slice(before);
+                        if writer.write_all(&first).await.is_err() {
+                            return Over::Reset;
+                        }
+                        rules.strike(&found, faults);
                         if faults.borrow()[direction as usize] == Fault::Reset {
                             return Over::Reset;
                         }

@@ -57,6 +57,14 @@ pub(crate) struct Rules {
     takers: Mutex<Option<mpsc::UnboundedSender<TakenOver>>>,
 }
 
+/// Rules whose bytes were seen.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// How far before the end of what was seen the first of those bytes is.
+    pub(crate) tail: usize,
+    faults: Vec<(Direction, Fault)>,
+}
+
 impl FaultProxy {
     /// Starts on a free loopback port, in front of `target`.
     ///
@@ -151,20 +159,29 @@ impl Drop for FaultProxy {
 }
 
 impl Rules {
-    /// Applies the rules to what was seen last; says whether one struck.
-    pub(crate) fn strike(&self, direction: Direction, seen: &[u8], faults: &watch::Sender<Faults>) -> bool {
-        let mut struck = 0;
+    /// Looks for the bytes of the rules in what was seen last.
+    pub(crate) fn find(&self, direction: Direction, seen: &[u8]) -> Option<Found> {
+        let mut found: Option<Found> = None;
         for rule in lock(&self.rules).iter_mut().filter(|rule| rule.times > 0 && rule.seen == direction) {
-            if seen.windows(rule.bytes.len()).any(|window| window == rule.bytes) {
+            let at = seen.windows(rule.bytes.len()).position(|window| window == rule.bytes);
+            if let Some(at) = at {
                 rule.times -= 1;
-                struck += 1;
-                faults.send_modify(|faults| faults[rule.direction as usize] = rule.fault);
+                let found = found.get_or_insert_default();
+                found.tail = found.tail.max(seen.len() - at);
+                found.faults.push((rule.direction, rule.fault));
             }
         }
-        if struck > 0 {
-            self.struck.send_modify(|count| *count += struck);
-        }
-        struck > 0
+        found
+    }
+
+    /// Sets the faults of the rules whose bytes were found.
+    pub(crate) fn strike(&self, found: &Found, faults: &watch::Sender<Faults>) {
+        faults.send_modify(|faults| {
+            for (direction, fault) in &found.faults {
+                faults[*direction as usize] = *fault;
+            }
+        });
+        self.struck.send_modify(|count| *count += found.faults.len());
     }
 
     /// Where the head of an answer ends that begins a WebSocket, if somebody wants to have it.

@@ -31,8 +31,11 @@ impl Bench {
     }
 
     pub(crate) async fn with(dialect: Dialect) -> Self {
-        let cluster =
-            DemoCluster::start(demo_cluster::Options { dialect, ..Default::default() }).await.unwrap();
+        Self::on(demo_cluster::Options { dialect, ..Default::default() }).await
+    }
+
+    pub(crate) async fn on(options: demo_cluster::Options) -> Self {
+        let cluster = DemoCluster::start(options).await.unwrap();
         let home = tempfile::tempdir().unwrap();
         let berth = start(&home.path().join("data"));
         Self { cluster, berth, home }
