@@ -88,8 +88,9 @@ pub(crate) fn relative(path: &str) -> Result<String, Error> {
     let home = path.strip_prefix("/home/work").filter(|rest| rest.is_empty() || rest.starts_with('/'));
     let below = home.map_or(path, |rest| rest.trim_start_matches('/'));
     let below = below.strip_prefix("./").or_else(|| below.strip_prefix("~/")).unwrap_or(below);
+    let outside = below.starts_with('/');
     let below = below.trim_end_matches('/');
-    if below.starts_with('/') || below.split('/').any(|part| part == "..") {
+    if outside || below.split('/').any(|part| part == "..") {
         return Err(Error::new(
             "path-outside-home",
             format!("{path} is outside /home/work, which is all that the cluster's file API gives."),
@@ -223,7 +224,7 @@ mod tests {
         ] {
             assert_eq!(relative(path).unwrap(), expected, "{path}");
         }
-        for path in ["/etc/passwd", "../x", "a/../../x", "/home/workshop"] {
+        for path in ["/", "/etc/passwd", "../x", "a/../../x", "/home/workshop"] {
             assert_eq!(relative(path).unwrap_err().code, "path-outside-home", "{path}");
         }
         assert_eq!(quoted("it's"), r"'it'\''s'");

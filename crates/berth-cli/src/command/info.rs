@@ -1,6 +1,7 @@
 //! `info`: one session in full.
 
-use berth::terminal::Scope;
+use berth::terminal::{RowQuery, Scope, Statuses};
+use berth::{Error, Session};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
@@ -52,7 +53,7 @@ pub(crate) struct Info {
 impl Info {
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Failure> {
         let session = context.session_in(&self.session, Scope::All).await?;
-        let mut row = context.berth.session_row(&session.id, &NAMES).await?;
+        let mut row = self.row(context, &session).await?;
         unpack(&mut row);
         let output = &context.output;
         if output.is_json() {
@@ -67,5 +68,28 @@ impl Info {
             FIELDS.iter().map(|(name, title)| vec![(*title).to_owned(), cell(row.get(*name))]).collect();
         output.table(&["Field", "Value"], rows);
         Ok(0)
+    }
+
+    /// Out of a list: asked for one session, servers give a project's first letter for its name (seen on 23.09.10
+    /// and 26.9.6).
+    async fn row(&self, context: &Context, session: &Session) -> Result<Map<String, Value>, Error> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+        if session.name.chars().all(plain) {
+            let query = RowQuery {
+                fields: NAMES.iter().map(|name| (*name).to_owned()).collect(),
+                statuses: Statuses::All,
+                filter: Some(format!("name == \"{}\"", session.name)),
+                limit: Some(100),
+                ..RowQuery::default()
+            };
+            let listed = context.berth.session_rows(&query).await?.rows;
+            let is_it = |row: &Map<String, Value>| {
+                row.get("session_id").and_then(Value::as_str) == Some(session.id.as_str())
+            };
+            if let Some(row) = listed.into_iter().find(is_it) {
+                return Ok(row);
+            }
+        }
+        context.berth.session_row(&session.id, &NAMES).await
     }
 }
