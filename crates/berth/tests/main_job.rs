@@ -323,3 +323,31 @@ async fn nothing_of_a_demo_outlives_its_tunnel() {
     assert_eq!(std::fs::read_to_string(&known_hosts).unwrap(), "", "its host key");
     bench.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_ssh_survives_the_sweeps_of_the_webservers_pool() {
+    let bench = Bench::signed_in().await;
+    let session = bench.running(0).await;
+    let connection = bench.berth.connect(&session.id, SSHD).await.unwrap();
+    let mut ssh = support::spawn(&format!("{} cat", connection.commands[0].line));
+    assert_eq!(echoed(&mut ssh, "before\n").await, "before\n");
+    let control = bench.cluster.control();
+    let refreshed = || {
+        let asked = control.requests();
+        asked.iter().filter(|r| r.query.as_deref().is_some_and(|q| q.contains("no-such-app"))).count()
+    };
+    control.sweep_webserver_pool();
+    let before = refreshed();
+    bench.until(|_| refreshed() > before).await;
+    control.sweep_webserver_pool();
+    assert_eq!(echoed(&mut ssh, "after\n").await, "after\n");
+    drop(ssh);
+    bench.stop().await;
+}
+
+/// What a running `cat` makes of a line.
+async fn echoed(cat: &mut tokio::process::Child, line: &str) -> String {
+    use tokio::io::AsyncWriteExt;
+    cat.stdin.as_mut().unwrap().write_all(line.as_bytes()).await.unwrap();
+    support::first_line(cat).await
+}

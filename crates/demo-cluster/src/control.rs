@@ -163,6 +163,14 @@ impl Control {
         self.cluster.streams.set_mode(Mode::Frozen);
     }
 
+    /// Does what the webserver's timer does every 600 s on 25.12 and later: streams of accounts that have asked for
+    /// none since the last time fall silent (protocol.md 4.6). Nothing on older dialects.
+    pub fn sweep_webserver_pool(&self) {
+        if self.cluster.dialect().webserver_sweeps_its_pool() {
+            self.cluster.streams.sweep();
+        }
+    }
+
     /// Ends the open streams without a close frame.
     pub fn drop_streams(&self) {
         self.cluster.streams.set_mode(Mode::Dropped);

@@ -167,6 +167,11 @@ impl Dialect {
         self == Self::V25
     }
 
+    /// The webserver sweeps its connections to the manager, those in use included (protocol.md 4.6).
+    pub(crate) fn webserver_sweeps_its_pool(self) -> bool {
+        self >= Self::V25
+    }
+
     /// An unknown or foreign UUID is 403 instead of 404 (appendix B).
     pub(crate) fn foreign_uuid_is_forbidden(self) -> bool {
         self >= Self::V26_9

@@ -1,6 +1,6 @@
 //! The open tcpproxy streams, and the switches that disturb them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
@@ -28,24 +28,50 @@ pub(crate) struct Streams {
 #[derive(Debug, Default)]
 struct Inner {
     next: u64,
-    open: HashMap<u64, watch::Sender<Mode>>,
+    open: HashMap<u64, Open>,
+    /// Accounts that have asked the webserver for a stream since its pool was last swept.
+    acquired: HashSet<usize>,
+}
+
+#[derive(Debug)]
+struct Open {
+    mode: watch::Sender<Mode>,
+    /// The account whose entry in the webserver's pool carries this stream.
+    pooled: Option<usize>,
 }
 
 impl Streams {
     /// Registers a stream. It counts as open until the entry is dropped.
-    pub(crate) fn register(&self) -> StreamEntry {
+    /// `pooled`: the account, for streams that go through the webserver.
+    pub(crate) fn register(&self, pooled: Option<usize>) -> StreamEntry {
         let (sender, mode) = watch::channel(Mode::Flow);
         let mut inner = self.lock();
         inner.next += 1;
         let id = inner.next;
-        inner.open.insert(id, sender);
+        inner.open.insert(id, Open { mode: sender, pooled });
         StreamEntry { id, mode, streams: self.clone() }
     }
 
     /// Puts all open streams into a mode. Streams opened later flow.
     pub(crate) fn set_mode(&self, mode: Mode) {
-        for sender in self.lock().open.values() {
-            sender.send_replace(mode);
+        for open in self.lock().open.values() {
+            open.mode.send_replace(mode);
+        }
+    }
+
+    /// Notes that an account asked the webserver for a stream, in vain or not.
+    pub(crate) fn acquire(&self, account: usize) {
+        self.lock().acquired.insert(account);
+    }
+
+    /// Silences the streams of accounts that have asked for none since the last sweep.
+    pub(crate) fn sweep(&self) {
+        let mut inner = self.lock();
+        let acquired = std::mem::take(&mut inner.acquired);
+        for open in inner.open.values() {
+            if open.pooled.is_some_and(|account| !acquired.contains(&account)) {
+                open.mode.send_replace(Mode::Mute);
+            }
         }
     }
 

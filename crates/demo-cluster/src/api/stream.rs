@@ -43,6 +43,10 @@ pub(super) async fn tcpproxy(
     query: Query,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    let pooled = (hop == Hop::Webserver).then_some(caller.account);
+    if let Some(account) = pooled {
+        cluster.streams.acquire(account);
+    }
     let target = match resolve(&cluster, caller, &reference, &query) {
         Ok(target) => target,
         // The webserver has only one answer to everything that goes wrong behind it.
@@ -64,7 +68,7 @@ pub(super) async fn tcpproxy(
         Hop::Webserver => 4 * 1024 * 1024 - 1,
         Hop::Manager => 16 * 1024 * 1024 - 1,
     };
-    let entry = cluster.streams.register();
+    let entry = cluster.streams.register(pooled);
     let upgrade = upgrade.max_message_size(limit).max_frame_size(limit).write_buffer_size(0);
     upgrade.on_upgrade(move |socket| {
         let tracker = cluster.tasks.clone();
