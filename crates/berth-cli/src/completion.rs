@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::time::Duration;
 
-use berth::terminal::{Reach, Scope, known_names};
+use berth::terminal::{KnownName, Reach, Scope, known_names};
 use berth::{Berth, Options, Paths, SecretsChoice};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
@@ -61,7 +61,7 @@ pub(crate) fn profiles() -> ArgValueCompleter {
 }
 
 /// Whatever goes wrong here is silence: a shell shows no errors while somebody types.
-fn names() -> Vec<berth::terminal::KnownName> {
+fn names() -> Vec<KnownName> {
     let global = Global::default();
     let output = Output::new(&global);
     let (Ok(runtime), Ok(context)) = (program::runtime(false), Context::new(global, output)) else {
@@ -86,10 +86,7 @@ fn names() -> Vec<berth::terminal::KnownName> {
     let asked = runtime.block_on(async { tokio::time::timeout(WITHIN, ask).await });
     runtime.shutdown_background();
     match asked {
-        Ok(Some(sessions)) => sessions
-            .into_iter()
-            .map(|s| berth::terminal::KnownName { name: s.name, status: s.status, image: s.image })
-            .collect(),
+        Ok(Some(sessions)) => sessions.iter().map(KnownName::of).collect(),
         _ => known.map(|(names, _)| names).unwrap_or_default(),
     }
 }

@@ -135,6 +135,12 @@ fn small_files_are_uploaded_with_their_paths() {
     assert_eq!(run.code, 0, "{run:?}");
     let home = world.session_home(SESSION);
     assert_eq!(std::fs::read_to_string(home.join("x/y/a 김.txt")).unwrap(), "1");
+    if cfg!(unix) {
+        std::fs::write(world.folder().join("x/\"it's\";\\"), "2").unwrap();
+        let run = world.run(["session", "upload", SESSION, "x"]);
+        assert_eq!(run.code, 0, "{run:?}");
+        assert_eq!(std::fs::read_to_string(home.join("x/\"it's\";\\")).unwrap(), "2");
+    }
     std::fs::write(world.home.path().join("above"), "1").unwrap();
     let run = world.run(["session", "upload", SESSION, "../above"]);
     assert_eq!(run.code, 1);

@@ -228,3 +228,16 @@ fn send(signal: &str, pid: u32) {
     let sent = std::process::Command::new("kill").args([format!("-{signal}"), pid.to_string()]).status();
     assert!(sent.unwrap().success());
 }
+
+#[test]
+fn keys_of_sessions_that_have_ended_are_forgotten() {
+    let world = World::signed_in();
+    assert_eq!(world.run(["ssh", SESSION, "true"]).code, 0);
+    assert_eq!(world.run(["ssh", "data-prep", "true"]).code, 0);
+    let keys = || std::fs::read_dir(world.data().join("keys")).unwrap().count();
+    let known = || std::fs::read_to_string(world.data().join("known_hosts")).unwrap().lines().count();
+    assert_eq!((keys(), known()), (2, 2));
+    world.cluster().control().set_status("data-prep", "TERMINATED").unwrap();
+    assert_eq!(world.run(["ps"]).code, 0);
+    assert_eq!((keys(), known()), (1, 1));
+}

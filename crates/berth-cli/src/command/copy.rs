@@ -58,10 +58,14 @@ impl Scp {
         if let Some(port) = way.ssh.port {
             arguments.extend(["-P".into(), port.to_string()]);
         }
+        let folder = arguments.iter().any(|word| is_recursive(word)) && words.operands.len() == 2;
         arguments.push("--".into());
-        for operand in &words.operands {
+        for (at, operand) in words.operands.iter().enumerate() {
             arguments.push(match remote(operand, &self.session) {
-                Some(path) => format!("{}:{}", way.ssh.destination, quoting.apply(path)),
+                Some(path) => {
+                    let path = if at == 1 && folder { new_folder(path, &words.operands[0]) } else { path };
+                    format!("{}:{}", way.ssh.destination, quoting.apply(path))
+                }
                 None => local(operand),
             });
         }
@@ -79,6 +83,18 @@ pub(crate) fn remote<'a>(operand: &'a str, session: &str) -> Option<&'a str> {
     let host = host.strip_prefix("work@").unwrap_or(host);
     let ours = matches!(host, "" | "localhost" | "127.0.0.1") || host == session;
     ours.then_some(path)
+}
+
+fn is_recursive(word: &str) -> bool {
+    word.strip_prefix('-')
+        .is_some_and(|flags| flags.contains('r') && flags.chars().all(|c| "346ABCOprTqsvR".contains(c)))
+}
+
+/// The target of a folder. `-r tmp/ work@localhost:tmp2/`, as the manual has it, makes the folder with the scp of
+/// old; over SFTP that stops at the slash of a folder that is not there yet.
+fn new_folder<'a>(target: &'a str, source: &str) -> &'a str {
+    let trimmed = target.trim_end_matches('/');
+    if trimmed.is_empty() || !std::path::Path::new(source).is_dir() { target } else { trimmed }
 }
 
 /// A file here, which scp must not take for a host's.
@@ -146,6 +162,15 @@ mod tests {
         if cfg!(unix) {
             assert_eq!(local("a:b"), "./a:b");
         }
+    }
+
+    #[test]
+    fn only_a_folder_loses_its_targets_slash() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().to_str().unwrap();
+        assert_eq!(new_folder("tmp2/", folder), "tmp2");
+        assert_eq!(new_folder("/", folder), "/");
+        assert_eq!(new_folder("tmp2/", "no such folder"), "tmp2/");
     }
 
     #[test]

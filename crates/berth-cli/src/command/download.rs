@@ -46,7 +46,8 @@ impl Download {
             let path = relative(file)?;
             let done = match context.berth.download_archive(&session, &path).await {
                 Ok(bytes) => archive::unpack(&bytes[..], &target).map_err(|e| said(&e))?,
-                Err(e) if e.code == "too-large" => {
+                // 26.9 has no words for what is too large: 500, "Internal server error" (seen there).
+                Err(e) if matches!(e.code.as_str(), "too-large" | "server-error") => {
                     if way.is_none() {
                         way = Some(Way::open(context, &session, None).await?);
                     }

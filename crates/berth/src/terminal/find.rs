@@ -27,12 +27,27 @@ pub enum Scope {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KnownName {
+    /// UUID; empty in files of old.
+    #[serde(default)]
+    pub id: String,
     /// Name.
     pub name: String,
     /// Status at that time.
     pub status: String,
     /// Full image reference.
     pub image: String,
+}
+
+impl KnownName {
+    /// What is kept of a session.
+    pub fn of(session: &Session) -> Self {
+        Self {
+            id: session.id.clone(),
+            name: session.name.clone(),
+            status: session.status.clone(),
+            image: session.image.clone(),
+        }
+    }
 }
 
 /// The names seen last with a profile, and how long ago that was. Asks nobody.
@@ -98,14 +113,21 @@ impl Berth {
         let names = sessions
             .iter()
             .filter(|session| !matches!(session.status.as_str(), "TERMINATED" | "CANCELLED"))
-            .map(|s| KnownName { name: s.name.clone(), status: s.status.clone(), image: s.image.clone() })
+            .map(KnownName::of)
             .collect();
         self.keep_names(profile_id, names);
     }
 
+    /// Sessions that were there and are gone have ended: their keys and pinned host keys are forgotten.
+    ///
     /// Failing to write costs completions only. Written even if nothing changed: its age is that of the look.
     pub(crate) fn keep_names(&self, profile_id: &str, names: Vec<KnownName>) {
         let path = names_file(&self.options.paths, profile_id);
+        for before in json_file::read::<Vec<KnownName>>(&path) {
+            if !before.id.is_empty() && !names.iter().any(|now| now.id == before.id) {
+                self.connections().forget_session(&before.id);
+            }
+        }
         let kept = path
             .parent()
             .map_or(Ok(()), sshkit::private_file::create_private_dir)

@@ -23,7 +23,9 @@ impl Berth {
             && wanted.access_key.is_none()
             && wanted.offset == 0
             && found.total == found.rows.len() as u64
-            && ["name", "status", "image"].iter().all(|field| wanted.fields.iter().any(|f| f == field));
+            && ["session_id", "name", "status", "image"]
+                .iter()
+                .all(|field| wanted.fields.iter().any(|f| f == field));
         if everything {
             let names: Vec<KnownName> = found
                 .rows
@@ -31,7 +33,8 @@ impl Berth {
                 .map(|row| {
                     let text =
                         |key: &str| row.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
-                    KnownName { name: text("name"), status: text("status"), image: text("image") }
+                    let (id, name) = (text("session_id"), text("name"));
+                    KnownName { id, name, status: text("status"), image: text("image") }
                 })
                 .collect();
             self.keep_names(&cluster.profile_id(), names);
