@@ -83,7 +83,7 @@ pub(crate) async fn save_ssh_key(
     shell: State<'_, Shell>,
     id: String,
 ) -> Result<Option<SavedKey>, Error> {
-    match save_key::ask_where(&app).await? {
+    match save_key::ask_where(&app, "id_container").await? {
         Some(path) => shell.berth().connections().save_key(&id, &path, berth::Overwrite::Replace).map(Some),
         None => Ok(None),
     }
@@ -136,12 +136,8 @@ const NOTIFICATION: (usize, usize) = (100, 400);
 #[tauri::command]
 pub(crate) async fn notify(app: AppHandle, title: String, body: String) -> Result<(), Error> {
     let cut = |text: String, most: usize| text.chars().take(most).collect::<String>();
-    let shown = app
-        .notification()
-        .builder()
-        .title(cut(title, NOTIFICATION.0))
-        .body(cut(body, NOTIFICATION.1))
-        .show();
+    let shown =
+        app.notification().builder().title(cut(title, NOTIFICATION.0)).body(cut(body, NOTIFICATION.1)).show();
     if let Err(e) = shown {
         tracing::info!(error = %e, "the system shows no notification");
     }

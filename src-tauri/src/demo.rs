@@ -9,12 +9,15 @@ use crate::shell::{self, Shell};
 pub(crate) struct Demo {
     #[cfg(feature = "demo")]
     running: tokio::sync::Mutex<Option<demo_cluster::DemoCluster>>,
+    /// By which other processes of this user find it: the command line, and `ssh` through it.
+    #[cfg(feature = "demo")]
+    note: std::sync::Mutex<Option<berth::terminal::DemoGuard>>,
 }
 
 #[cfg(feature = "demo")]
 impl Demo {
     /// Starts it if need be.
-    pub(crate) async fn access(&self) -> Result<DemoAccess, Error> {
+    pub(crate) async fn access(&self, paths: &berth::Paths) -> Result<DemoAccess, Error> {
         use demo_cluster::{DemoCluster, Options};
 
         let mut running = self.running.lock().await;
@@ -28,11 +31,16 @@ impl Demo {
         let access =
             DemoAccess { url: cluster.webserver_url(), email: account.email, password: account.password };
         *running = Some(cluster);
+        let mut note = self.note.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if note.is_none() {
+            *note = berth::terminal::DemoGuard::new(paths, &access).ok();
+        }
         Ok(access)
     }
 
     /// Ends it with everything inside.
     pub(crate) async fn stop(&self) {
+        self.note.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(cluster) = self.running.lock().await.take() {
             cluster.stop().await;
         }
@@ -53,7 +61,7 @@ fn dialect() -> Result<demo_cluster::Dialect, Error> {
 
 #[cfg(not(feature = "demo"))]
 impl Demo {
-    pub(crate) async fn access(&self) -> Result<DemoAccess, Error> {
+    pub(crate) async fn access(&self, _paths: &berth::Paths) -> Result<DemoAccess, Error> {
         Err(shell::failure("This build of Berth has no demo cluster."))
     }
 

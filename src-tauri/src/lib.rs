@@ -3,6 +3,7 @@
 mod arguments;
 mod commands;
 mod demo;
+mod handover;
 mod save_key;
 mod shell;
 mod window;
@@ -53,6 +54,20 @@ pub fn run() -> ExitCode {
             commands::update_settings,
             commands::about,
             commands::copy_text,
+            handover::save_ssh_key_as_ppk,
+            handover::tools,
+            handover::open_in,
+            handover::open_tool_page,
+            handover::ssh_hosts,
+            handover::ssh_host,
+            handover::install_ssh_hosts,
+            handover::uninstall_ssh_hosts,
+            handover::own_keys,
+            handover::renew_account_key,
+            handover::register_account_key,
+            handover::add_key_to_session,
+            handover::saved_keys,
+            handover::mend_key,
             commands::notify,
         ])
         .setup(|app| {

@@ -31,7 +31,7 @@ impl Shell {
     }
 
     pub(crate) async fn sign_in_demo(&self) -> Result<Account, Error> {
-        self.berth.sign_in_demo(&self.demo.access().await?).await
+        self.berth.sign_in_demo(&self.demo.access(self.berth.paths()).await?).await
     }
 
     pub(crate) async fn shut_down(&self) {

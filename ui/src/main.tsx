@@ -8,6 +8,7 @@ import "./styles/launcher.css";
 import "./styles/connection.css";
 import "./styles/dialog.css";
 import "./styles/settings.css";
+import "./styles/handover.css";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";

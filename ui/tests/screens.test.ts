@@ -3,6 +3,7 @@ import { test } from "vitest";
 import { account, ago, makeConnection, sessions } from "../src/backend/mock-data";
 import type { Connection } from "../src/bindings/Connection";
 import type { Settings } from "../src/bindings/Settings";
+import type { SshConfigPreview } from "../src/bindings/SshConfigPreview";
 import { type OpenOptions, openWindow, type Window, withBrowser } from "./window";
 
 withBrowser();
@@ -49,6 +50,15 @@ const openSsh = async (window: Window, name: string) => {
   await window.click(`session-apps-${name}`);
   await window.click("launcher-app-sshd");
   await window.seen("connection-dialog");
+};
+
+const ownHosts: SshConfigPreview = {
+  target: "/home/jiwoo/dotfiles/ssh/config",
+  creates: false,
+  below: ["# work", "Host gpu-gateway", "  User jiwoo"],
+  backup: "/home/jiwoo/.ssh/config.before-berth",
+  byteOrderMark: false,
+  ownHosts: [{ pattern: "old.hanbit-lab.berth", file: "/home/jiwoo/.ssh/config", line: 12 }],
 };
 
 const screens: Screen[] = [
@@ -198,6 +208,75 @@ const screens: Screen[] = [
     show: async (w) => {
       await w.click("session-proxy-llm-eval-nightly");
       await w.seen("connection-host");
+    },
+  },
+  {
+    name: "open-in",
+    scenario: "signed-in",
+    options: { sshHosts: { installed: true } },
+    show: async (w) => {
+      await openSsh(w, "vision-train");
+      await w.click("open-in");
+      await w.seen("open-in-vscode");
+      await w.page.mouse.move(0, 0);
+    },
+  },
+  {
+    name: "ssh-hosts",
+    scenario: "signed-in",
+    options: { sshHosts: { preview: ownHosts } },
+    show: async (w) => {
+      await openSsh(w, "vision-train");
+      await w.click("open-in");
+      await w.click("open-in-vscode");
+      await w.seen("ssh-hosts-preview");
+    },
+  },
+  {
+    name: "connection-ppk",
+    scenario: "signed-in",
+    show: async (w) => {
+      await openSsh(w, "vision-train");
+      await w.click("connection-save-ppk");
+      await w.click("ppk-save");
+      await w.seen("ppk-saved");
+      await w.id("ppk-saved").scrollIntoViewIfNeeded();
+    },
+  },
+  {
+    name: "keys",
+    scenario: "signed-in",
+    show: async (w) => {
+      await w.click("nav-keys");
+      await w.seen("keys-account");
+    },
+  },
+  {
+    name: "keys-add",
+    scenario: "signed-in",
+    show: async (w) => {
+      await w.click("nav-keys");
+      await w.click("keys-add-id_ed25519.pub");
+      await w.click("add-key-confirm");
+      await w.seen("add-key-done");
+    },
+  },
+  {
+    name: "keys-renew",
+    scenario: "signed-in",
+    show: async (w) => {
+      await w.click("nav-keys");
+      await w.click("keys-renew");
+      await w.seen("keys-renew-dialog");
+    },
+  },
+  {
+    name: "settings-hosts",
+    scenario: "signed-in",
+    options: { sshHosts: { installed: true } },
+    show: async (w) => {
+      await w.click("nav-settings");
+      await w.seen("settings-ssh-hosts-example");
     },
   },
   {

@@ -122,9 +122,9 @@ describe("the keyboard", () => {
     await w.focusOn("session-row-vision-train");
   });
 
-  test("Ctrl+1..3 are the pages; a slash typed into a field is a slash", async () => {
+  test("Ctrl+1..4 are the pages; a slash typed into a field is a slash", async () => {
     const w = await signedIn();
-    await w.page.keyboard.press("Control+3");
+    await w.page.keyboard.press("Control+4");
     await w.seen("settings-page");
     await w.page.keyboard.press("Control+2");
     await w.seen("connections-empty");

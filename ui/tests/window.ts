@@ -8,7 +8,9 @@ import type { Failure } from "../src/backend/backend";
 import type { Command, MockControls } from "../src/backend/mock";
 import type { Connection } from "../src/bindings/Connection";
 import type { Event } from "../src/bindings/Event";
+import type { OwnKeys } from "../src/bindings/OwnKeys";
 import type { Settings } from "../src/bindings/Settings";
+import type { SshHosts } from "../src/bindings/SshHosts";
 import type { Startup } from "../src/bindings/Startup";
 
 export const SCREENS = process.env.BERTH_SCREENS ?? join(tmpdir(), "screens");
@@ -35,6 +37,8 @@ export interface OpenOptions {
   locale?: "en-US" | "ko-KR" | "de-DE";
   size?: { width: number; height: number };
   startup?: Partial<Startup>;
+  sshHosts?: Partial<SshHosts>;
+  ownKeys?: Partial<OwnKeys>;
   motion?: boolean;
 }
 
@@ -59,6 +63,13 @@ export async function openWindow(scenario: string, options: OpenOptions = {}) {
       window.berthMockStartup = startup;
     }, options.startup);
   }
+  await page.addInitScript(
+    ([sshHosts, ownKeys]) => {
+      if (sshHosts) window.berthMockSshHosts = sshHosts;
+      if (ownKeys) window.berthMockOwnKeys = ownKeys;
+    },
+    [options.sshHosts ?? null, options.ownKeys ?? null] as const,
+  );
   await page.goto(`${inject("origin")}/?mock=${scenario}`);
   await page.waitForFunction(() => window.berthMock !== undefined);
   return new Window(page);

@@ -110,6 +110,11 @@ impl Berth {
         }))
     }
 
+    /// Where everything is kept.
+    pub fn paths(&self) -> &Paths {
+        &self.options.paths
+    }
+
     /// Everything that changes, from now on.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()

@@ -5,18 +5,24 @@
  */
 import type { About } from "../bindings/About";
 import type { Account } from "../bindings/Account";
+import type { AddedKey } from "../bindings/AddedKey";
 import type { App } from "../bindings/App";
 import type { Connection } from "../bindings/Connection";
 import type { Error as Failure } from "../bindings/Error";
 import type { Event } from "../bindings/Event";
+import type { OwnKeys } from "../bindings/OwnKeys";
+import type { PpkRequest } from "../bindings/PpkRequest";
 import type { SavedKey } from "../bindings/SavedKey";
+import type { SavedKeyFile } from "../bindings/SavedKeyFile";
 import type { ServerInfo } from "../bindings/ServerInfo";
 import type { SessionList } from "../bindings/SessionList";
 import type { Settings } from "../bindings/Settings";
 import type { SignInOutcome } from "../bindings/SignInOutcome";
 import type { SignInRequest } from "../bindings/SignInRequest";
+import type { SshHosts } from "../bindings/SshHosts";
 import type { Startup } from "../bindings/Startup";
 import type { TlsChoice } from "../bindings/TlsChoice";
+import type { ToolOffer } from "../bindings/ToolOffer";
 
 export type { Failure };
 
@@ -37,6 +43,24 @@ export interface Backend {
   connections(): Promise<Connection[]>;
   /** Asks for a place with the native dialog; `null` when the user cancelled it. */
   saveSshKey(id: string): Promise<SavedKey | null>;
+  /** The same in PuTTY's format. */
+  saveSshKeyAsPpk(id: string, request: PpkRequest): Promise<SavedKey | null>;
+  tools(): Promise<ToolOffer[]>;
+  openIn(connectionId: string, tool: string): Promise<null>;
+  /** Opens the page where a program can be got. */
+  openToolPage(tool: string): Promise<null>;
+  sshHosts(): Promise<SshHosts>;
+  /** The name by which ssh knows a connection's session. */
+  sshHost(connectionId: string): Promise<string>;
+  installSshHosts(): Promise<SshHosts>;
+  uninstallSshHosts(): Promise<SshHosts>;
+  ownKeys(): Promise<OwnKeys>;
+  renewAccountKey(): Promise<OwnKeys>;
+  /** Asks for a private key with the native dialog; `null` when the user cancelled it. */
+  registerAccountKey(): Promise<OwnKeys | null>;
+  addKeyToSession(sessionId: string, line: string): Promise<AddedKey>;
+  savedKeys(): Promise<SavedKeyFile[]>;
+  mendKey(path: string): Promise<null>;
   openConnectionUrl(id: string, kind: UrlKind): Promise<null>;
   updateSettings(settings: Settings): Promise<Settings>;
   about(): Promise<About>;

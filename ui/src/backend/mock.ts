@@ -8,14 +8,17 @@
 import type { Account } from "../bindings/Account";
 import type { Connection } from "../bindings/Connection";
 import type { Event } from "../bindings/Event";
+import type { OwnKeys } from "../bindings/OwnKeys";
 import type { PortReason } from "../bindings/PortReason";
 import type { Session } from "../bindings/Session";
 import type { SessionList } from "../bindings/SessionList";
 import type { Settings } from "../bindings/Settings";
 import type { SignInRequest } from "../bindings/SignInRequest";
+import type { SshHosts } from "../bindings/SshHosts";
 import type { Startup } from "../bindings/Startup";
 import type { Backend, Failure } from "./backend";
 import { account, ago, demoAccount, makeConnection, profiles, server, sessions } from "./mock-data";
+import { newAccountKey, ownKeys, sshHosts, tools } from "./mock-handover";
 
 export type Command = Exclude<keyof Backend, "listen">;
 
@@ -41,6 +44,9 @@ declare global {
     berthMock?: MockControls;
     /** Set before the app starts, to change what `startup` answers. */
     berthMockStartup?: Partial<Startup>;
+    /** The same for hosts of ssh and for the own keys. */
+    berthMockSshHosts?: Partial<SshHosts>;
+    berthMockOwnKeys?: Partial<OwnKeys>;
   }
 }
 
@@ -58,6 +64,8 @@ export function mockBackend(scenario: string): Backend {
   let current: Account | null = ["sign-in", "restoring"].includes(scenario) ? null : account;
   let settings: Settings = { preferredSshPort: 10022, language: "system", theme: "system" };
   let nextPort = 30722;
+  let hosts = { ...sshHosts, ...(window.berthMockSshHosts ?? {}) };
+  let own = { ...ownKeys, ...(window.berthMockOwnKeys ?? {}) };
 
   const emit = (event: Event) => {
     for (const listener of listeners) listener(event);
@@ -219,6 +227,56 @@ export function mockBackend(scenario: string): Backend {
         const port = connections.get(id)?.port ?? 0;
         const path = "/home/jiwoo/.ssh/id_container";
         return { path, sshCommand: `ssh -i ${path} -o IdentitiesOnly=yes -p ${port} work@127.0.0.1` };
+      }),
+    saveSshKeyAsPpk: (id, request) =>
+      answer("saveSshKeyAsPpk", [id, request], () => {
+        const port = connections.get(id)?.port ?? 0;
+        const path = "/home/jiwoo/.ssh/id_container.ppk";
+        return { path, sshCommand: `putty -ssh -P ${port} -i ${path} work@127.0.0.1` };
+      }),
+    tools: () => answer("tools", [], () => tools),
+    openIn: (id, tool) => answer("openIn", [id, tool], () => null),
+    openToolPage: (tool) => answer("openToolPage", [tool], () => null),
+    sshHosts: () => answer("sshHosts", [], () => hosts),
+    sshHost: (id) =>
+      answer("sshHost", [id], () => `${connections.get(id)?.sessionName ?? "session"}.hanbit-lab.berth`),
+    installSshHosts: () =>
+      answer("installSshHosts", [], () => {
+        hosts = { ...hosts, installed: true };
+        return hosts;
+      }),
+    uninstallSshHosts: () =>
+      answer("uninstallSshHosts", [], () => {
+        hosts = { ...hosts, installed: false };
+        return hosts;
+      }),
+    ownKeys: () => answer("ownKeys", [], () => own),
+    renewAccountKey: () =>
+      answer("renewAccountKey", [], () => {
+        own = { ...own, account: newAccountKey };
+        return own;
+      }),
+    registerAccountKey: () =>
+      answer("registerAccountKey", [], () => {
+        own = { ...own, account: own.local[0]?.key ?? null };
+        return own;
+      }),
+    addKeyToSession: (sessionId, line) =>
+      answer("addKeyToSession", [sessionId, line], () => {
+        if (line.includes("PRIVATE"))
+          throw failure("public-key-invalid", { detail: "this is a private key" });
+        const key = own.local[0]?.key ?? newAccountKey;
+        return { session: all.find((s) => s.id === sessionId)?.name ?? "", wasThere: false, key };
+      }),
+    savedKeys: () => answer("savedKeys", [], () => own.saved),
+    mendKey: (path) =>
+      answer("mendKey", [path], () => {
+        own = {
+          ...own,
+          saved: own.saved.map((key) => (key.path === path ? { ...key, tooOpen: false } : key)),
+          local: own.local.map((key) => (key.privatePath === path ? { ...key, tooOpen: false } : key)),
+        };
+        return null;
       }),
     openConnectionUrl: (id, kind) => answer("openConnectionUrl", [id, kind], () => null),
     updateSettings: (next) =>

@@ -8,6 +8,7 @@ import type { Connection } from "../bindings/Connection";
 import { CopyButton } from "../components/copy";
 import { Dialog } from "../components/dialog";
 import { FailureAlert } from "../components/failure-alert";
+import { OpenIn } from "../handover/open-in";
 import { appName } from "../lib/apps";
 import { formatClock } from "../lib/format";
 import { useConnections } from "../state/live";
@@ -115,6 +116,7 @@ function Ssh({ connection }: { connection: Connection }) {
           <Url connection={connection} kind="sftp" url={connection.sftpUrl} />
         )}
       </dl>
+      <OpenIn connection={connection} />
       <KeySection connection={connection} />
       <section aria-label={t("connection.commands")}>
         <h3>{t("connection.commands")}</h3>

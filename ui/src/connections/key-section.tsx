@@ -2,12 +2,16 @@
 import { skipToken, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Alert, Button } from "antd";
 import { KeyRound } from "lucide-react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Failure } from "../backend/backend";
 import { useBackend } from "../backend/context";
 import type { Connection } from "../bindings/Connection";
 import type { SavedKey } from "../bindings/SavedKey";
+import type { SavedKeyFile } from "../bindings/SavedKeyFile";
 import { FailureAlert } from "../components/failure-alert";
+import { PpkForm } from "../handover/ppk-form";
+import { TooOpen } from "../handover/too-open";
 import { keys } from "../state/live";
 import { CommandLine } from "./command-line";
 
@@ -20,8 +24,16 @@ export function KeySection({ connection }: { connection: Connection }) {
   const save = useMutation<SavedKey | null, Failure>({
     mutationFn: () => backend.saveSshKey(connection.id),
     onSuccess: (result) => {
-      if (result !== null) client.setQueryData<SavedKey>(queryKey, result);
+      if (result === null) return;
+      client.setQueryData<SavedKey>(queryKey, result);
+      void client.invalidateQueries({ queryKey: keys.savedKeys });
     },
+  });
+  const [ppk, setPpk] = useState(false);
+  const copies = useQuery<SavedKeyFile[], Failure>({
+    queryKey: keys.savedKeys,
+    queryFn: () => backend.savedKeys(),
+    staleTime: 0,
   });
   const { key, keyProblem } = connection;
   return (
@@ -29,16 +41,26 @@ export function KeySection({ connection }: { connection: Connection }) {
       <div className="key-head">
         <h3>{t("key.title")}</h3>
         {key === null ? null : (
-          <Button
-            type="primary"
-            icon={<KeyRound size={14} />}
-            loading={save.isPending}
-            disabled={connection.state === "stopped"}
-            onClick={() => save.mutate()}
-            data-testid="connection-download-key"
-          >
-            {t("key.download")}
-          </Button>
+          <span className="key-buttons">
+            <Button
+              disabled={connection.state === "stopped"}
+              aria-expanded={ppk}
+              onClick={() => setPpk(!ppk)}
+              data-testid="connection-save-ppk"
+            >
+              {t("ppk.action")}
+            </Button>
+            <Button
+              type="primary"
+              icon={<KeyRound size={14} />}
+              loading={save.isPending}
+              disabled={connection.state === "stopped"}
+              onClick={() => save.mutate()}
+              data-testid="connection-download-key"
+            >
+              {t("key.download")}
+            </Button>
+          </span>
         )}
       </div>
       {key === null ? (
@@ -57,6 +79,17 @@ export function KeySection({ connection }: { connection: Connection }) {
           </dd>
         </dl>
       )}
+      {ppk && key !== null ? (
+        <PpkForm
+          connectionId={connection.id}
+          onSaved={() => void client.invalidateQueries({ queryKey: keys.savedKeys })}
+        />
+      ) : null}
+      {(copies.data ?? [])
+        .filter((copy) => copy.tooOpen && copy.fingerprint === key?.fingerprint)
+        .map((copy) => (
+          <TooOpen key={copy.path} path={copy.path} />
+        ))}
       {save.error === null ? null : <FailureAlert failure={save.error} testId="connection-key-error" />}
       {saved === undefined ? null : (
         <>

@@ -8,6 +8,7 @@ import { useBackend } from "../backend/context";
 import type { Language } from "../bindings/Language";
 import type { Settings } from "../bindings/Settings";
 import type { Theme } from "../bindings/Theme";
+import { SshHostsSetting } from "../handover/ssh-hosts-setting";
 import { failureLine } from "../lib/failures";
 import { useSettings } from "../state/live";
 import { PreferredPort } from "./preferred-port";
@@ -27,6 +28,7 @@ export function SettingsPage() {
     <div className="settings" data-testid="settings-page">
       <h1>{t("nav.settings")}</h1>
       <PreferredPort settings={settings} />
+      <SshHostsSetting />
       <Setting title={t("settings.language")} help={t("settings.languageHelp")}>
         <Segmented<Language>
           value={settings.language}

@@ -1,12 +1,12 @@
 /** The pages, at the left. */
 import { Badge } from "antd";
-import { Boxes, Cable, Settings2 } from "lucide-react";
+import { Boxes, Cable, KeyRound, Settings2 } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { Mark } from "../sign-in/mark";
 import { useConnections } from "../state/live";
 import { PAGES, useScreen } from "../state/screen";
 
-const ICONS = { sessions: Boxes, connections: Cable, settings: Settings2 } as const;
+const ICONS = { sessions: Boxes, connections: Cable, keys: KeyRound, settings: Settings2 } as const;
 const MODIFIER = /mac/i.test(navigator.userAgent) ? "⌘" : "Ctrl+";
 
 export function Rail() {

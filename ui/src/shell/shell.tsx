@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import type { Account } from "../bindings/Account";
 import { ConnectionDialog } from "../connections/connection-dialog";
 import { ConnectionsPage } from "../connections/connections-page";
+import { KeysPage } from "../keys/keys-page";
 import { LauncherDialog } from "../sessions/launcher-dialog";
 import { SessionsPage } from "../sessions/sessions-page";
 import { SettingsPage } from "../settings/settings-page";
@@ -70,6 +71,7 @@ function Frame({ account, expired, times }: Props) {
         <main className="page">
           {screen.page === "sessions" ? <SessionsPage /> : null}
           {screen.page === "connections" ? <ConnectionsPage /> : null}
+          {screen.page === "keys" ? <KeysPage /> : null}
           {screen.page === "settings" ? <SettingsPage /> : null}
         </main>
       </div>

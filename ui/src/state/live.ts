@@ -47,6 +47,11 @@ export const keys = {
   connections: ["connections"],
   about: ["about"],
   apps: (sessionId: string) => ["apps", sessionId],
+  tools: ["tools"],
+  sshHosts: ["sshHosts"],
+  sshHost: (connectionId: string) => ["sshHost", connectionId],
+  ownKeys: ["ownKeys"],
+  savedKeys: ["savedKeys"],
   savedKey: (connectionId: string) => ["savedKey", connectionId],
 } as const;
 

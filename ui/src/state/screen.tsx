@@ -2,7 +2,7 @@
 import { createContext, type ReactNode, useContext, useMemo, useState } from "react";
 import type { Connection } from "../bindings/Connection";
 
-export const PAGES = ["sessions", "connections", "settings"] as const;
+export const PAGES = ["sessions", "connections", "keys", "settings"] as const;
 export type Page = (typeof PAGES)[number];
 
 export interface Screen {
