@@ -51,6 +51,7 @@ const STEPS: &[Step] = &[
         needs: &["setup", "ui-build"],
         run: rust,
     },
+    Step { name: "endurance", what: "10 000 connections", quick: false, needs: &["setup"], run: endurance },
     Step { name: "doc", what: "documentation", quick: false, needs: &["setup", "ui-build"], run: doc },
     Step { name: "deny", what: "licences, bans, sources", quick: false, needs: &[], run: deny },
     Step {
@@ -203,6 +204,11 @@ fn rust() -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// What leaks shows only after many connections, which take a minute.
+fn endurance() -> Result<()> {
+    cargo("test", &["--test", "faults"], &["--ignored", "endurance"])
 }
 
 fn deny() -> Result<()> {

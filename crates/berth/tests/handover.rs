@@ -259,3 +259,93 @@ async fn an_editor_is_started_with_the_hosts_name() {
     berth.shut_down().await;
     bench.stop().await;
 }
+
+/// FileZilla itself, on a display of its own: it must log in with the key of the site and list the home folder.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn filezilla_opens_the_site() {
+    use sshkit::ppk::{PpkOptions, PpkVersion, to_ppk};
+    use sshkit::tools::{Site, with_filezilla_site};
+
+    if missing("filezilla") || missing("Xvfb") || missing("xdotool") {
+        return;
+    }
+    let bench = Bench::new().await;
+    let (berth, home) = with_home(&bench).await;
+    let connection = connected(&berth).await;
+    let key = fs::read(&connection.key.as_ref().unwrap().path).unwrap();
+    let options = PpkOptions { version: PpkVersion::V2, ..PpkOptions::default() };
+    let ppk = home.join("김 & key.ppk");
+    sshkit::private_file::write_private_file(
+        &ppk,
+        to_ppk(&key, &options).unwrap().as_bytes(),
+        Overwrite::Refuse,
+    )
+    .unwrap();
+    let site = Site {
+        name: "train.seoul.berth".into(),
+        host: connection.host.clone(),
+        port: connection.port,
+        user: "work".into(),
+        key: Some(ppk),
+        folder: "/home/work".into(),
+    };
+    let config = home.join(".config/filezilla");
+    fs::create_dir_all(&config).unwrap();
+    fs::write(config.join("sitemanager.xml"), with_filezilla_site("", &site).unwrap()).unwrap();
+    // No greeting, no search for updates.
+    let settings = "<FileZilla3><Settings><Setting name=\"Greeting version\">99.0.0</Setting>\
+                    <Setting name=\"Update Check\">0</Setting>\
+                    <Setting name=\"Logging File\">LOG</Setting></Settings></FileZilla3>";
+    let settings = settings.replace("LOG", home.join("log").to_str().unwrap());
+    fs::write(config.join("filezilla.xml"), settings).unwrap();
+
+    let number = home.join("display");
+    let screen = ["-displayfd", "1", "-screen", "0", "1100x750x24", "-nolisten", "tcp"];
+    let mut display = Command::new("Xvfb");
+    let mut display = display
+        .args(screen)
+        .stdout(fs::File::create(&number).unwrap())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    bench.until(|_| fs::read_to_string(&number).unwrap().ends_with('\n')).await;
+    let name = format!(":{}", fs::read_to_string(&number).unwrap().trim());
+    let on_display = |program: &str| {
+        let mut command = Command::new(program);
+        command.env("DISPLAY", &name).env("HOME", &home).env_remove("XDG_CONFIG_HOME");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let mut filezilla =
+        on_display("filezilla").arg("--site=0/Berth/train.seoul.berth").current_dir(&home).spawn().unwrap();
+    let log = home.join("log");
+    let listed = || {
+        fs::read_to_string(&log)
+            .unwrap_or_default()
+            .contains("Directory listing of \"/home/work\" successful")
+    };
+    bench
+        .until(|_| {
+            if !listed() {
+                // The host key is new to it; Enter trusts it.
+                let press = ["search", "--name", "Unknown host key", "windowfocus", "key", "Return"];
+                let _ = on_display("xdotool").args(press).status();
+            }
+            listed()
+        })
+        .await;
+    if let Some(picture) = std::env::var_os("BERTH_PICTURE") {
+        // Of the listing, for the guide; nothing is asserted about it.
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        let _ = on_display("import").args(["-window", "root"]).arg(picture).status();
+    }
+    let traffic = berth.connections().get(&connection.id).unwrap().traffic;
+    filezilla.kill().unwrap();
+    filezilla.wait().unwrap();
+    display.kill().unwrap();
+    display.wait().unwrap();
+    assert!(traffic.open >= 1, "it is not logged in: {traffic:?}");
+    berth.shut_down().await;
+    bench.stop().await;
+}

@@ -54,7 +54,13 @@ pub(crate) async fn carry(
                     // Others may look at a slice before the next one comes.
                     tokio::task::yield_now().await;
                 }
-                Err(_) => return Over::Reset,
+                Err(_) => {
+                    // The giver learns of it by way of the other direction.
+                    let way_back = 1 - direction as usize;
+                    let open = changes.wait_for(|faults| faults[way_back] != Fault::BlackHole).await.is_ok();
+                    debug_assert!(open, "the connection outlives its pipes");
+                    return Over::Reset;
+                }
             },
             read = reader.read(&mut buffer), if line.has_room() => match read {
                 Ok(0) => line.end(Instant::now()),

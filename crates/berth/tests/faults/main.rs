@@ -15,5 +15,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cut;
+mod drops;
+mod endurance;
+mod hostile;
 mod matrix;
+mod server;
+mod sleep;
 mod world;

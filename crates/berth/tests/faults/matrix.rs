@@ -8,7 +8,7 @@ use fault_proxy::{Direction, Fault, Rule};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Child;
 
-use crate::world::{BANNER, UPGRADE, World, greeted, guarded, kexinit, line};
+use crate::world::{BANNER, UPGRADE, World, greeted, guarded, kexinit, line, random};
 
 /// Faults that cost time and nothing else. The black hole is taken away again.
 const SLOWING: [Fault; 5] = [
@@ -130,12 +130,6 @@ impl Echo {
 async fn send(stdin: &mut tokio::process::ChildStdin, bytes: &[u8]) -> std::io::Result<()> {
     stdin.write_all(bytes).await?;
     stdin.flush().await
-}
-
-pub(crate) fn random(length: usize) -> Vec<u8> {
-    let mut bytes = vec![0; length];
-    fastrand::fill(&mut bytes);
-    bytes
 }
 
 /// A connection in use, with `length` bytes at a time there and back.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use berth::{AccessMode, Connection, SSHD, SignInOutcome, SignInRequest};
 use demo_cluster::Options;
-use fault_proxy::FaultProxy;
+use fault_proxy::{Direction, Fault, FaultProxy};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
@@ -65,6 +65,23 @@ impl World {
             .unwrap()
     }
 
+    /// Local connections that are open.
+    pub(crate) fn open(&self) -> u32 {
+        self.bench.berth.connections().get(&self.connection.id).map_or(0, |c| c.traffic.open)
+    }
+
+    /// Waits until a local connection was accepted.
+    pub(crate) async fn accepted(&self) {
+        self.bench.until(|_| self.open() > 0).await;
+    }
+
+    /// Cuts the path in these directions, without telling anybody.
+    pub(crate) fn cut(&self, directions: &[Direction]) {
+        for direction in directions {
+            self.proxy.set(*direction, Fault::BlackHole);
+        }
+    }
+
     /// The code of the newest incident.
     pub(crate) fn incident(&self) -> Option<String> {
         self.bench.berth.connections().get(&self.connection.id)?.incident.map(|incident| incident.error.code)
@@ -72,10 +89,7 @@ impl World {
 
     /// Waits for the incident of a connection that was lost.
     pub(crate) async fn lost(&self) -> String {
-        let id = &self.connection.id;
-        let connections = self.bench.berth.connections();
-        self.bench.until(|_| connections.get(id).is_some_and(|c| c.traffic.open == 0)).await;
-        self.bench.until(|_| self.incident().is_some()).await;
+        self.bench.until(|_| self.open() == 0 && self.incident().is_some()).await;
         self.incident().unwrap()
     }
 
@@ -125,6 +139,12 @@ pub(crate) async fn kexinit(local: &mut TcpStream) -> std::io::Result<()> {
 /// Awaits what must come, however slow the machine.
 pub(crate) async fn guarded<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(HANG, future).await.expect("no hang")
+}
+
+pub(crate) fn random(length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    fastrand::fill(&mut bytes);
+    bytes
 }
 
 fn address(url: &str) -> SocketAddr {
