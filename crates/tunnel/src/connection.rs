@@ -25,6 +25,10 @@ use crate::{Connector, EndReason, Options, Refusal, Retry};
 /// not come back as one.
 const BACKOFF: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 
+/// A refusal that took longer than this to come is not asked for again: it was a time limit that ran out, or a person
+/// who signed in, and the local program has waited long enough.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// How long upstreams that close before their first byte are replaced. dropbear does so when all its places
 /// are taken by connections that are signing in; each is free again after a second or two, or after a
 /// person has typed a passphrase.
@@ -99,11 +103,12 @@ impl<C: Connector> Connection<C> {
         let place = self.local.unless_gone(slots.acquire_owned()).await?.ok();
         let mut tries = Tries::default();
         loop {
+            let began = Instant::now();
             let failure = match self.attempt().await? {
                 Ok(upstream) => return Ok((upstream, place)),
                 Err(failure) => failure,
             };
-            let Some(pause) = tries.pause_after(&failure, Instant::now()) else {
+            let Some(pause) = tries.pause_after(&failure, began, Instant::now()) else {
                 return Err(failure.into_reason());
             };
             tracing::debug!(?failure, ?pause, "trying again");
@@ -162,12 +167,19 @@ pub(crate) struct Tries {
 }
 
 impl Tries {
-    /// How long to wait before another attempt; `None` when there is to be none.
-    pub(crate) fn pause_after(&mut self, failure: &Failure, now: Instant) -> Option<Duration> {
+    /// How long to wait before another attempt, after one that lasted from `began` to `now`; `None` when there is to
+    /// be none.
+    pub(crate) fn pause_after(
+        &mut self,
+        failure: &Failure,
+        began: Instant,
+        now: Instant,
+    ) -> Option<Duration> {
         let longest = BACKOFF.len() - 1;
         match failure {
             Failure::Refused(refusal) => {
-                let pause = BACKOFF.get(self.refused).filter(|_| refusal.retry == Retry::AfterBackoff)?;
+                let again = refusal.retry == Retry::AfterBackoff && now.duration_since(began) < PATIENCE;
+                let pause = BACKOFF.get(self.refused).filter(|_| again)?;
                 self.refused += 1;
                 Some(jittered(*pause))
             }
@@ -292,29 +304,39 @@ mod tests {
         let now = Instant::now();
         let mut tries = Tries::default();
         for pause in BACKOFF {
-            near(tries.pause_after(&refused(Retry::AfterBackoff), now), pause);
+            near(tries.pause_after(&refused(Retry::AfterBackoff), now, now), pause);
         }
-        assert_eq!(tries.pause_after(&refused(Retry::AfterBackoff), now), None);
-        assert_eq!(Tries::default().pause_after(&refused(Retry::No), now), None);
+        assert_eq!(tries.pause_after(&refused(Retry::AfterBackoff), now, now), None);
+        assert_eq!(Tries::default().pause_after(&refused(Retry::No), now, now), None);
+    }
+
+    #[test]
+    fn a_time_limit_is_not_waited_for_again() {
+        let began = Instant::now();
+        let late = began + Duration::from_secs(30);
+        assert_eq!(Tries::default().pause_after(&refused(Retry::AfterBackoff), began, late), None);
     }
 
     #[test]
     fn a_crowd_is_waited_out_for_half_a_minute() {
         let start = Instant::now();
         let mut tries = Tries::default();
-        near(tries.pause_after(&Failure::Crowded, start), BACKOFF[0]);
-        near(tries.pause_after(&Failure::Crowded, start), BACKOFF[1]);
+        near(tries.pause_after(&Failure::Crowded, start, start), BACKOFF[0]);
+        near(tries.pause_after(&Failure::Crowded, start, start), BACKOFF[1]);
         for seconds in [5, 10, 29] {
-            near(tries.pause_after(&Failure::Crowded, start + Duration::from_secs(seconds)), BACKOFF[2]);
+            near(
+                tries.pause_after(&Failure::Crowded, start, start + Duration::from_secs(seconds)),
+                BACKOFF[2],
+            );
         }
-        assert_eq!(tries.pause_after(&Failure::Crowded, start + CROWDED_FOR), None);
+        assert_eq!(tries.pause_after(&Failure::Crowded, start, start + CROWDED_FOR), None);
     }
 
     #[test]
     fn a_mute_upstream_is_replaced_once() {
         let now = Instant::now();
         let mut tries = Tries::default();
-        assert_eq!(tries.pause_after(&Failure::Mute, now), Some(Duration::ZERO));
-        assert_eq!(tries.pause_after(&Failure::Mute, now), None);
+        assert_eq!(tries.pause_after(&Failure::Mute, now, now), Some(Duration::ZERO));
+        assert_eq!(tries.pause_after(&Failure::Mute, now, now), None);
     }
 }

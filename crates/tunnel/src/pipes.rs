@@ -127,11 +127,12 @@ where
 async fn open<C: Connector>(connector: &C, options: &Options) -> Result<C::Stream, Failure> {
     let mut tries = Tries::default();
     loop {
+        let began = Instant::now();
         let failure = match attempt(connector, options).await {
             Ok(upstream) => return Ok(upstream),
             Err(failure) => failure,
         };
-        let Some(pause) = tries.pause_after(&failure, Instant::now()) else { return Err(failure) };
+        let Some(pause) = tries.pause_after(&failure, began, Instant::now()) else { return Err(failure) };
         tracing::debug!(?failure, ?pause, "trying again");
         tokio::time::sleep(pause).await;
     }
