@@ -8,6 +8,7 @@
 
 mod check;
 mod client;
+mod downloads;
 mod facts;
 mod release;
 mod room;
@@ -33,6 +34,7 @@ cargo xtask real-cluster COMMAND RELEASE     RELEASE is 23.09 or 26.9; Linux, as
   status RELEASE             what runs, addresses and accounts
   check RELEASE              the whole path by the official client, in both access modes
   facts RELEASE              how this release answers, as in docs/compatibility.md; disturbs what is open
+  downloads RELEASE [TIMES]  whether big downloads arrive whole by stock programs alone; some minutes of a busy computer
   stop RELEASE SERVICE       end one server, as an outage would; status names them
   start RELEASE SERVICE      bring it back
   restart RELEASE SERVICE    both
@@ -103,6 +105,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
         ("status", []) => return cluster.status(),
         ("check", []) => cluster.check(),
         ("facts", []) => cluster.facts(),
+        ("downloads", []) => cluster.downloads(5),
+        ("downloads", [times]) => cluster.downloads(times.parse().context("TIMES is a number up to 255")?),
         ("stop", [service]) => cluster.stop(&cluster.room()?, cluster.release.service(service)?),
         ("start", [service]) => cluster.start(&cluster.room()?, &[cluster.release.service(service)?]),
         ("restart", [service]) => {

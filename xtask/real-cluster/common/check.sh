@@ -44,13 +44,18 @@ open_proxy() {
 }
 run_id() { ssh -F "$work/config" lab id | grep 'uid=1000(work)'; }
 upload() { scp -F "$work/config" "$work/data" lab:check.data; }
-download() { echo "get check.data $work/back" | sftp -F "$work/config" -b - lab && cmp "$work/data" "$work/back"; }
+# Small requests: with its own sizes sftp may ask for more than a channel's window, which this sshd then overruns.
+download() {
+    echo "get check.data $work/back" | sftp -B 32768 -R 32 -F "$work/config" -b - lab && cmp "$work/data" "$work/back"
+}
 arrange() {
     printf 'mkdir check.d\nrename check.data check.d/data\nls check.d\nrm check.d/data\nrmdir check.d\n' |
         sftp -F "$work/config" -b - lab
 }
+# Less than a channel's window of 2 MiB, for the same reason.
 synchronise() {
-    mkdir -p "$work/tree" && cp "$work/data" "$work/tree/" &&
+    mkdir -p "$work/tree/of/files" && head -c 512K "$work/data" >"$work/tree/of/one" &&
+        head -c 700K "$work/data" >"$work/tree/of/files/two" &&
         rsync -a -e "ssh -F $work/config" "$work/tree/" lab:check.tree/ &&
         rsync -a -e "ssh -F $work/config" lab:check.tree/ "$work/tree.back/" &&
         diff -r "$work/tree" "$work/tree.back" && ssh -F "$work/config" lab rm -r check.tree

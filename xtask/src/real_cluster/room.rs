@@ -96,6 +96,8 @@ impl Cluster {
             return Ok(room);
         }
         let state = self.state();
+        // When the last room was killed, its relay may be left, which leads into a network without servers.
+        self.close_relay();
         // What the last room's processes left would be taken for running ones.
         let _ = fs::remove_dir_all(state.join("run"));
         let _ = fs::remove_file(state.join("postgres/postmaster.pid"));
@@ -149,7 +151,10 @@ impl Cluster {
     fn relay_id(&self) -> Option<u32> {
         let pid = read_id(&self.relay_file())?;
         let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-        String::from_utf8_lossy(&line).contains("/opt/relay.py").then_some(pid)
+        // The file outlives a restart of the computer, after which the number may be another cluster's relay.
+        let ours = String::from_utf8_lossy(&line).contains("/opt/relay.py")
+            && fs::read_link(format!("/proc/{pid}/root")).is_ok_and(|root| root == self.root());
+        ours.then_some(pid)
     }
 
     /// Makes the servers' ports reachable on the computer's 127.0.0.1.
@@ -185,6 +190,8 @@ impl Cluster {
     pub(super) fn close_relay(&self) {
         if let Some(pid) = self.relay_id() {
             let _ = run::run("kill", &[pid.to_string()]);
+            // The next one needs its ports.
+            let _ = wait(Duration::from_secs(10), || self.relay_id().is_none().then_some(()));
         }
         let _ = fs::remove_file(self.relay_file());
     }
