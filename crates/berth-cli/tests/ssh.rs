@@ -230,6 +230,21 @@ fn send(signal: &str, pid: u32) {
 }
 
 #[test]
+fn names_that_ssh_refuses_are_reached_all_the_same() {
+    let world = World::signed_in();
+    for name in ["b@d name", "-oProxyCommand=x", "김치"] {
+        world.cluster().control().rename_session(SESSION, name).unwrap();
+        let run = world.run(["ssh", "--", name, "exit 9"]);
+        assert_eq!(run.code, 9, "{name}: {run:?}");
+        let home = world.session_home(name);
+        std::fs::write(home.join("there"), "1").unwrap();
+        let run = world.run(["scp", "--", name, ":there", "here"]);
+        assert_eq!(run.code, 0, "{name}: {run:?}");
+        world.cluster().control().rename_session(name, SESSION).unwrap();
+    }
+}
+
+#[test]
 fn keys_of_sessions_that_have_ended_are_forgotten() {
     let world = World::signed_in();
     assert_eq!(world.run(["ssh", SESSION, "true"]).code, 0);

@@ -83,8 +83,8 @@ impl Way {
                     .account()
                     .ok_or_else(|| Error::new("not-signed-in", "You are not signed in.", ""))?;
                 let mut proxy = context.this_program(&account)?;
-                proxy.extend(["proxy", "--stdio", "--name"].map(str::to_owned));
-                proxy.extend([session.name.clone(), session.id.clone()]);
+                proxy.extend(["proxy", "--stdio"].map(str::to_owned));
+                proxy.extend([format!("--name={}", session.name), session.id.clone()]);
                 let ssh = context.berth.ssh_way(session, proxy).await?;
                 Self { ssh, connection: None, stop: None }
             }

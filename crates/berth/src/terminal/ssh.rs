@@ -64,7 +64,7 @@ impl Berth {
         };
         let proxied = Proxied {
             user: SESSION_USER.into(),
-            name: session.name.clone(),
+            name: host_name(session),
             key,
             known_hosts: connections.known_hosts.path().to_owned(),
             host_key_alias: known_hosts::alias(&session.id),
@@ -142,6 +142,14 @@ impl Berth {
         let shown = if session.name.is_empty() { &session.id } else { &session.name };
         Err(error::relay_ended(code_of(&reason), &message, shown, app))
     }
+}
+
+/// What ssh calls the host: the session's name, unless it is one that ssh refuses. 26.9 lets sessions have such names.
+fn host_name(session: &Session) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let fits =
+        session.name.chars().all(plain) && session.name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if fits { session.name.clone() } else { known_hosts::alias(&session.id) }
 }
 
 /// Only a running session can be reached.
