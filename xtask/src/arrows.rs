@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sshkit", &[]),
     ("demo-cluster", &[]),
     ("fault-proxy", &[]),
+    ("webui-bridge", &[]),
     ("berth", &["backend-ai", "tunnel", "sshkit"]),
     ("berth-cli", &["berth", "demo-cluster"]),
 ];
