@@ -100,6 +100,24 @@ fn a_session_that_ends_ends_its_ssh() {
 }
 
 #[test]
+fn a_killed_ssh_leaves_no_proxy() {
+    let world = World::signed_in();
+    let mut command = world.berth(["ssh", SESSION, "echo ready; exec sleep 1000"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    assert_eq!(first_line(&mut child), "ready");
+    assert_eq!(world.cluster().control().open_streams(), 1);
+    // Without a port ssh has taken the program's place: this is ssh.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let hang = std::time::Instant::now() + std::time::Duration::from_secs(120);
+    while world.cluster().control().open_streams() > 0 {
+        assert!(std::time::Instant::now() < hang, "the proxy goes on without ssh");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+#[test]
 fn forwardings_pass() {
     let world = World::signed_in();
     let here = free_port();

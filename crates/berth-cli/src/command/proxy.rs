@@ -16,6 +16,9 @@ use crate::stop::{Stop, stopped_by};
 /// A shell is watched from then on.
 const WATCH_AFTER: Duration = Duration::from_secs(5);
 
+/// The time for last bytes once nobody wants an answer.
+const LAST_BYTES: Duration = Duration::from_millis(200);
+
 /// Relay standard input and output to a session, for ssh's ProxyCommand.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -52,12 +55,16 @@ impl Proxy {
         };
         let mut stop = Stop::new()?;
         let (input, output) = (input(), output());
-        tokio::select! {
-            done = context.berth.relay(&session, &self.app, input, output) => done?,
+        let mut relay = std::pin::pin!(context.berth.relay(&session, &self.app, input, output));
+        let code = tokio::select! {
+            done = &mut relay => return done.map(|()| 0).map_err(Failure::from),
             error = ended(context, &session.id) => return Err(error.into()),
-            signal = stop.asked() => return Ok(stopped_by(signal)),
-        }
-        Ok(0)
+            signal = stop.asked() => stopped_by(signal),
+            () = nobody_reads() => 0,
+        };
+        // ssh has gone, and what it said last is perhaps still on its way.
+        let _ = tokio::time::timeout(LAST_BYTES, relay).await;
+        Ok(code)
     }
 }
 
@@ -106,4 +113,20 @@ fn output() -> Box<dyn AsyncWrite + Unpin> {
         }
     }
     Box::new(tokio::io::stdout())
+}
+
+/// Waits until standard output is a pipe without a reader.
+async fn nobody_reads() {
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsFd as _;
+        let own = std::io::stdout().as_fd().try_clone_to_owned().ok();
+        if let Some(pipe) = own.and_then(|fd| tokio::net::unix::pipe::Sender::from_owned_fd(fd).ok()) {
+            let gone = pipe.ready(tokio::io::Interest::ERROR).await;
+            if gone.is_ok_and(|ready| ready.is_error()) {
+                return;
+            }
+        }
+    }
+    std::future::pending().await
 }
