@@ -27,6 +27,7 @@ const SHOW: &[&str] = &["xvfb", "fonts-dejavu-core", "openssh-client"];
 const TESTS: &[&str] = &[
     "chromium",
     "dbus-x11",
+    "filezilla",
     "fonts-noto-cjk",
     "git",
     "gnome-keyring",

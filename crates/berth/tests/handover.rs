@@ -260,6 +260,18 @@ async fn an_editor_is_started_with_the_hosts_name() {
     bench.stop().await;
 }
 
+/// A program that ends with the test, however that ends.
+#[cfg(target_os = "linux")]
+struct Running(std::process::Child);
+
+#[cfg(target_os = "linux")]
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// FileZilla itself, on a display of its own: it must log in with the key of the site and list the home folder.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
@@ -296,19 +308,15 @@ async fn filezilla_opens_the_site() {
     // No greeting, no search for updates.
     let settings = "<FileZilla3><Settings><Setting name=\"Greeting version\">99.0.0</Setting>\
                     <Setting name=\"Update Check\">0</Setting>\
-                    <Setting name=\"Logging File\">LOG</Setting></Settings></FileZilla3>";
+                    <Setting name=\"Logging file\" platform=\"unix\">LOG</Setting></Settings></FileZilla3>";
     let settings = settings.replace("LOG", home.join("log").to_str().unwrap());
     fs::write(config.join("filezilla.xml"), settings).unwrap();
 
     let number = home.join("display");
     let screen = ["-displayfd", "1", "-screen", "0", "1100x750x24", "-nolisten", "tcp"];
     let mut display = Command::new("Xvfb");
-    let mut display = display
-        .args(screen)
-        .stdout(fs::File::create(&number).unwrap())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    display.args(screen).stdout(fs::File::create(&number).unwrap()).stderr(Stdio::null());
+    let display = Running(display.spawn().unwrap());
     bench.until(|_| fs::read_to_string(&number).unwrap().ends_with('\n')).await;
     let name = format!(":{}", fs::read_to_string(&number).unwrap().trim());
     let on_display = |program: &str| {
@@ -317,8 +325,9 @@ async fn filezilla_opens_the_site() {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
     };
-    let mut filezilla =
-        on_display("filezilla").arg("--site=0/Berth/train.seoul.berth").current_dir(&home).spawn().unwrap();
+    let mut filezilla = on_display("filezilla");
+    let filezilla = filezilla.arg("--site=0/Berth/train.seoul.berth").current_dir(&home).spawn();
+    let filezilla = Running(filezilla.unwrap());
     let log = home.join("log");
     let listed = || {
         fs::read_to_string(&log)
@@ -341,10 +350,7 @@ async fn filezilla_opens_the_site() {
         let _ = on_display("import").args(["-window", "root"]).arg(picture).status();
     }
     let traffic = berth.connections().get(&connection.id).unwrap().traffic;
-    filezilla.kill().unwrap();
-    filezilla.wait().unwrap();
-    display.kill().unwrap();
-    display.wait().unwrap();
+    drop((filezilla, display));
     assert!(traffic.open >= 1, "it is not logged in: {traffic:?}");
     berth.shut_down().await;
     bench.stop().await;
