@@ -30,6 +30,7 @@ mod ssh_keypair;
 mod stream;
 mod transport;
 mod version;
+mod web_page;
 
 pub use archive::UploadFile;
 pub use client::Client;
@@ -46,3 +47,4 @@ pub use session::{App, Session, SessionRef, SessionScope};
 pub use ssh_keypair::SshKeypair;
 pub use stream::{AppParameters, AppStream, StreamEnd};
 pub use version::ManagerVersion;
+pub use web_page::{WebPage, web_page};

@@ -183,8 +183,8 @@ impl Client {
     pub async fn list_files(&self, session: &SessionRef, path: &str) -> Result<Vec<RemoteFile>, Error> {
         let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("path", path).finish();
         // The body is read by 23.09 (seen there: 400 without), the query by 26.9; each ignores the other.
-        let call =
-            Call::get(format!("/session/{}/files?{query}", segment(&session.id)?)).json(json!({"path": path}));
+        let call = Call::get(format!("/session/{}/files?{query}", segment(&session.id)?))
+            .json(json!({"path": path}));
         let answer = self.call_json(&call).await.map_err(|f: Failure| f.into_error(self.mode()))?;
         let files = match answer.get("files") {
             // A failure of the listing program lands here as its text (protocol.md appendix A).

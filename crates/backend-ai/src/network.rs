@@ -54,6 +54,11 @@ impl Network {
         self.build(endpoint, |builder| builder.pool_max_idle_per_host(0))
     }
 
+    /// The same, telling each answer's certificate.
+    pub(crate) fn http_with_certificate(&self, endpoint: &Endpoint) -> Result<reqwest::Client, Error> {
+        self.build(endpoint, |builder| builder.tls_info(true))
+    }
+
     fn build(
         &self,
         endpoint: &Endpoint,

@@ -31,6 +31,30 @@ impl std::fmt::Debug for SavedLogin {
 }
 
 impl SavedLogin {
+    /// A login made elsewhere, in a browser's window: its cookies as a `Cookie` header has them. Whose it is says
+    /// [`check_login`](Client::check_login) once a client has [resumed](Client::resume) it.
+    pub fn of_cookies(pairs: &str) -> Self {
+        Self { access_key: String::new(), role: None, cookies: Some(pairs.to_owned()), session_id: None }
+    }
+
+    /// The same login with its owner.
+    #[must_use]
+    pub fn owned_by(self, identity: &Identity) -> Self {
+        Self { access_key: identity.access_key.clone(), role: identity.role.clone(), ..self }
+    }
+
+    /// The cookies by name, for a browser's window on the same server. The session id stands in for a cookie that
+    /// was never sent back.
+    pub fn cookies(&self) -> Vec<(String, String)> {
+        let pairs = self.cookies.iter().flat_map(|pairs| pairs.split("; "));
+        let named = pairs.filter_map(|pair| pair.split_once('='));
+        let cookies: Vec<_> = named.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        match &self.session_id {
+            Some(id) if cookies.is_empty() => vec![("AIOHTTP_SESSION".to_owned(), id.clone())],
+            _ => cookies,
+        }
+    }
+
     /// Whose login it is.
     pub fn identity(&self) -> Identity {
         Identity { access_key: self.access_key.clone(), role: self.role.clone() }
@@ -107,6 +131,15 @@ mod tests {
         all.sort_unstable();
         assert_eq!(all, ["AIOHTTP_SESSION=a==b", "route=n1"]);
         assert_eq!(pairs(&jar(&url, ""), &url), None);
+    }
+
+    #[test]
+    fn cookies_are_named_and_the_session_id_stands_in_for_them() {
+        let saved = SavedLogin::of_cookies("AIOHTTP_SESSION=a==b; route=n1");
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(saved.cookies(), [pair("AIOHTTP_SESSION", "a==b"), pair("route", "n1")]);
+        let bare = SavedLogin { cookies: None, session_id: Some("x".into()), ..saved };
+        assert_eq!(bare.cookies(), [pair("AIOHTTP_SESSION", "x")]);
     }
 
     #[test]

@@ -81,6 +81,8 @@ pub enum PortChoice {
     /// The preferred one of the settings, else the one of last time, else a free one.
     #[default]
     AsUsual,
+    /// This one if it can be had, else as usual.
+    Preferably(u16),
     /// This one or none.
     Exactly(u16),
     /// Any free one.
@@ -453,6 +455,9 @@ impl Connections {
             PortChoice::AsUsual => {
                 let preferred = if app == SSHD { self.settings.get().preferred_ssh_port } else { None };
                 PortWishes { preferred, last: self.ports.get(profile, session, app) }
+            }
+            PortChoice::Preferably(port) => {
+                PortWishes { preferred: Some(port), last: self.ports.get(profile, session, app) }
             }
             PortChoice::Exactly(port) => PortWishes { preferred: Some(port), last: None },
             PortChoice::Free => PortWishes::default(),

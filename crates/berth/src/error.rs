@@ -84,6 +84,25 @@ pub(crate) fn ca_file(path: &str, why: &str) -> Error {
     .with("detail", why)
 }
 
+pub(crate) fn web_ui_needs_webserver(address: &str) -> Error {
+    Error::new(
+        "web-ui-needs-webserver",
+        format!("{address} is a manager, which has no WebUI."),
+        "Sign in at the address of the webserver, with e-mail and password.",
+    )
+    .with("address", address)
+}
+
+pub(crate) fn web_ui_missing(address: &str, why: &str) -> Error {
+    Error::new(
+        "web-ui-missing",
+        format!("{address} shows no WebUI."),
+        "Open the address in a browser; if that fails too, tell the administrator.",
+    )
+    .with("address", address)
+    .with("detail", why)
+}
+
 pub(crate) fn settings_invalid(port: u16) -> Error {
     Error::new(
         "settings-invalid",
@@ -298,6 +317,13 @@ pub(crate) fn key_file_unusable(path: &Path, why: &str) -> Error {
     )
     .with("path", path.display())
     .with("detail", why)
+}
+
+/// A private key whose passphrase is needed.
+pub(crate) fn key_encrypted(path: &Path, why: &str) -> Error {
+    Error::new("key-encrypted", format!("{}: {why}.", path.display()), "Give its passphrase.")
+        .with("path", path.display())
+        .with("detail", why)
 }
 
 pub(crate) fn public_key_invalid(why: &str) -> Error {

@@ -10,6 +10,7 @@ mod cluster;
 mod connections;
 mod connector;
 mod error;
+mod hosted;
 mod json_file;
 mod kept_login;
 pub mod log;
@@ -29,7 +30,9 @@ pub use sshkit::private_file::Overwrite;
 
 pub use crate::berth::{Berth, DemoAccess, Options};
 pub use crate::connections::{Connections, PortChoice, SSHD};
+pub use crate::hosted::{HostedApp, WebLogin, WebUi};
 pub use crate::model::*;
+pub use crate::own_keys::convert_key;
 pub use crate::paths::Paths;
 pub use crate::secrets::SecretsChoice;
 pub use crate::ssh_hosts::HostReady;

@@ -722,6 +722,11 @@ pub enum Event {
         /// Its id.
         id: String,
     },
+    /// The cluster's own WebUI, in a window of Berth's, opened a port.
+    OpenedByWebUi {
+        /// Id of the tunnel.
+        id: String,
+    },
     /// The settings changed.
     SettingsChanged {
         /// The settings.

@@ -143,6 +143,11 @@ impl Paths {
         self.data.join("saved-keys.json")
     }
 
+    /// What pages of clusters keep, a folder for each profile.
+    pub fn web_uis(&self) -> PathBuf {
+        self.data.join("web-ui")
+    }
+
     /// Log files.
     pub fn logs(&self) -> PathBuf {
         self.data.join("logs")

@@ -62,6 +62,8 @@ export interface Backend {
   savedKeys(): Promise<SavedKeyFile[]>;
   mendKey(path: string): Promise<null>;
   openConnectionUrl(id: string, kind: UrlKind): Promise<null>;
+  /** Opens the window of the cluster's own WebUI, or brings it to the front. */
+  openWebUi(): Promise<null>;
   updateSettings(settings: Settings): Promise<Settings>;
   about(): Promise<About>;
   copyText(text: string): Promise<null>;

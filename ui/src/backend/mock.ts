@@ -279,6 +279,7 @@ export function mockBackend(scenario: string): Backend {
         return null;
       }),
     openConnectionUrl: (id, kind) => answer("openConnectionUrl", [id, kind], () => null),
+    openWebUi: () => answer("openWebUi", [], () => null),
     updateSettings: (next) =>
       answer("updateSettings", [next], () => {
         settings = next;

@@ -32,6 +32,7 @@ export const tauriBackend: Backend = {
   savedKeys: () => invoke("saved_keys"),
   mendKey: (path) => invoke("mend_key", { path }),
   openConnectionUrl: (id, kind) => invoke("open_connection_url", { id, kind }),
+  openWebUi: () => invoke("open_web_ui"),
   updateSettings: (settings) => invoke("update_settings", { settings }),
   about: () => invoke("about"),
   notify: (title, body) => invoke("notify", { title, body }),

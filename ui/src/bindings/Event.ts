@@ -36,6 +36,10 @@ connection: Connection, } | { "kind": "connectionRemoved",
 /**
  * Its id.
  */
+id: string, } | { "kind": "openedByWebUi", 
+/**
+ * Id of the tunnel.
+ */
 id: string, } | { "kind": "settingsChanged", 
 /**
  * The settings.

@@ -7,6 +7,7 @@ import { useTranslation } from "react-i18next";
 import type { Failure } from "../backend/backend";
 import { useBackend } from "../backend/context";
 import type { Connection } from "../bindings/Connection";
+import type { OwnKeys } from "../bindings/OwnKeys";
 import type { SavedKey } from "../bindings/SavedKey";
 import type { SavedKeyFile } from "../bindings/SavedKeyFile";
 import { FailureAlert } from "../components/failure-alert";
@@ -36,6 +37,11 @@ export function KeySection({ connection }: { connection: Connection }) {
     staleTime: 0,
   });
   const { key, keyProblem } = connection;
+  const own = useQuery<OwnKeys, Failure>({
+    queryKey: keys.ownKeys,
+    queryFn: key === null ? skipToken : () => backend.ownKeys(),
+  }).data;
+  const ofAccount = own?.account?.fingerprint === key?.fingerprint;
   return (
     <section aria-label={t("key.title")} className="key">
       <div className="key-head">
@@ -77,6 +83,14 @@ export function KeySection({ connection }: { connection: Connection }) {
           <dd className="mono" data-testid="connection-key-fingerprint">
             {key.algorithm} {key.fingerprint}
           </dd>
+          {own === undefined || own.accountProblem !== null ? null : (
+            <>
+              <dt>{t("key.origin")}</dt>
+              <dd data-testid="connection-key-origin">
+                {ofAccount ? t("key.ofAccount") : t("key.ofSession")}
+              </dd>
+            </>
+          )}
         </dl>
       )}
       {ppk && key !== null ? (

@@ -14,6 +14,7 @@ import { PAGES, ScreenProvider, useScreen } from "../state/screen";
 import { AboutDialog } from "./about-dialog";
 import { Rail } from "./rail";
 import { TellIncidents } from "./tell-incidents";
+import { TellWebUi } from "./tell-web-ui";
 import { TopBar } from "./top-bar";
 
 interface Props {
@@ -76,6 +77,7 @@ function Frame({ account, expired, times }: Props) {
         </main>
       </div>
       <TellIncidents />
+      <TellWebUi />
       <LauncherDialog logins={times} />
       <ConnectionDialog />
       <AboutDialog />

@@ -7,6 +7,7 @@ import type { Account } from "../bindings/Account";
 import { addressHost } from "../lib/format";
 import { useConnections } from "../state/live";
 import { useScreen } from "../state/screen";
+import { OpenWebUi } from "./open-web-ui";
 import { SignOutDialog, useSignOut } from "./sign-out";
 
 export function TopBar({ account }: { account: Account }) {
@@ -41,6 +42,7 @@ export function TopBar({ account }: { account: Account }) {
         </Tooltip>
       )}
       <span className="spacer" />
+      <OpenWebUi account={account} />
       <UserMenu account={account} />
     </header>
   );
