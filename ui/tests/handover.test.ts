@@ -158,6 +158,19 @@ describe("PuTTY's format", () => {
   });
 });
 
+describe("the session's key", () => {
+  test("is said to be the account's where it is", async () => {
+    const w = await connected();
+    await w.reads("connection-key-origin", "This session's own key");
+    const connection = makeConnection(sessions[0] as Session, "sshd", 30722);
+    const account = ownKeys.account;
+    if (account === null || connection.key === null) throw new Error("the mock has both");
+    const same = { ...account, fingerprint: connection.key.fingerprint };
+    const v = await connected({ ownKeys: { account: same } });
+    await v.reads("connection-key-origin", "Your account's key");
+  });
+});
+
 describe("a key whose permissions were widened", () => {
   test("is noticed beside the session's key and mended in one click", async () => {
     const connection = makeConnection(sessions[0] as Session, "sshd", 30722);

@@ -5,10 +5,12 @@ use std::path::Path;
 use backend_ai::{SessionRef, UploadFile};
 use sshkit::authorized_keys::{Public, bootstrap_script, public_key, with_key};
 use sshkit::key::{self, KeyError};
+use sshkit::ppk::{PpkOptions, PpkVersion, to_ppk};
+use sshkit::private_file::{Overwrite, write_private_file};
 use zeroize::Zeroizing;
 
 use crate::saved_keys::too_open;
-use crate::{AddedKey, Berth, Error, LocalKey, OwnKeys, PublicKeyInfo, error};
+use crate::{AddedKey, Berth, Error, LocalKey, OwnKeys, PpkRequest, PublicKeyInfo, error};
 
 /// Who may log in to a session, below its home folder.
 const AUTHORIZED_KEYS: &str = ".ssh/authorized_keys";
@@ -144,6 +146,31 @@ impl Berth {
             Err(e) => Err(e),
         }
     }
+}
+
+/// Writes a private key of the user's in PuTTY's format, readable only by its owner.
+///
+/// # Errors
+/// `key-encrypted` when it needs a passphrase, or another one; `key-file-unusable`; those of writing a file.
+pub fn convert_key(
+    from: &Path,
+    passphrase: Option<&str>,
+    to: &Path,
+    request: &PpkRequest,
+    overwrite: Overwrite,
+) -> Result<(), Error> {
+    let bytes = std::fs::read(from).map(Zeroizing::new).map_err(|e| error::read_file(from, &e))?;
+    let options = PpkOptions {
+        version: if request.old { PpkVersion::V2 } else { PpkVersion::V3 },
+        passphrase: request.passphrase.clone().filter(|p| !p.is_empty()).map(Zeroizing::new),
+        comment: None,
+        source_passphrase: passphrase.map(|p| Zeroizing::new(p.to_owned())),
+    };
+    let ppk = to_ppk(&bytes, &options).map_err(|e| match e {
+        KeyError::Encrypted { .. } | KeyError::WrongPassphrase => error::key_encrypted(from, &e.to_string()),
+        other => error::key_file_unusable(from, &other.to_string()),
+    })?;
+    write_private_file(to, ppk.as_bytes(), overwrite).map_err(|e| error::file(&e, to))
 }
 
 fn info(key: Public) -> PublicKeyInfo {
