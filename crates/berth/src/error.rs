@@ -326,13 +326,6 @@ pub(crate) fn key_encrypted(path: &Path, why: &str) -> Error {
         .with("detail", why)
 }
 
-/// A private key whose passphrase is needed.
-pub(crate) fn key_encrypted(path: &Path, why: &str) -> Error {
-    Error::new("key-encrypted", format!("{}: {why}.", path.display()), "Give its passphrase.")
-        .with("path", path.display())
-        .with("detail", why)
-}
-
 pub(crate) fn public_key_invalid(why: &str) -> Error {
     Error::new(
         "public-key-invalid",

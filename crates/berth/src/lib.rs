@@ -33,7 +33,6 @@ pub use crate::connections::{Connections, PortChoice, SSHD};
 pub use crate::hosted::{HostedApp, WebLogin, WebUi};
 pub use crate::model::*;
 pub use crate::own_keys::convert_key;
-pub use crate::own_keys::convert_key;
 pub use crate::paths::Paths;
 pub use crate::secrets::SecretsChoice;
 pub use crate::ssh_hosts::HostReady;
