@@ -18,6 +18,8 @@ mod openssh;
 #[path = "window/steps.rs"]
 mod steps;
 
+#[path = "window/handover.rs"]
+mod handover;
 #[path = "window/lifecycle.rs"]
 mod lifecycle;
 #[path = "window/main_job.rs"]
