@@ -1,5 +1,6 @@
 //! `ps`, `session list`: the account's sessions as a table of columns that the user may choose.
 
+use berth::Error;
 use berth::terminal::{RowQuery, Statuses};
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -76,7 +77,8 @@ impl List {
             limit: self.limit,
             access_key: self.access_key.clone(),
         };
-        let mut found = context.berth.session_rows(&query).await?;
+        let found = context.berth.session_rows(&query).await;
+        let mut found = found.map_err(|e| self.about_fields(e))?;
         for row in &mut found.rows {
             unpack(row);
         }
@@ -102,6 +104,17 @@ impl List {
             output.table(&head, rows);
         }
         Ok(0)
+    }
+
+    /// A column that the server does not have is an argument that cannot be, as with the Python client.
+    fn about_fields(&self, error: Error) -> Failure {
+        let unknown = error.message.split("Cannot query field").nth(1);
+        match unknown.and_then(|words| words.split('"').nth(1)) {
+            Some(field) if !self.format.is_empty() => {
+                Failure::Argument(format!("The server has no field “{field}” of sessions."))
+            }
+            _ => error.into(),
+        }
     }
 
     fn statuses(&self) -> Statuses {
