@@ -243,6 +243,16 @@ pub(crate) fn host_unknown(host: &str) -> Error {
     .with("host", host)
 }
 
+/// The ssh of this computer does not know the words that hosts need.
+pub(crate) fn ssh_too_old(said: &str) -> Error {
+    Error::new(
+        "ssh-too-old",
+        format!("The ssh of this computer is too old for this ({said})."),
+        "Install OpenSSH 7.6 or later.",
+    )
+    .with("detail", said)
+}
+
 pub(crate) fn demo_not_running() -> Error {
     Error::new("demo-not-running", "No demo cluster is running.", "Start one with: berth demo")
 }

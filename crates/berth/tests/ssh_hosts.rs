@@ -77,6 +77,15 @@ async fn a_dialled_host_gets_its_key_and_its_host_key_a_fresh_start() {
     berth.ready_host(&host).await.unwrap();
     assert_eq!(fs::read_to_string(&known_hosts).unwrap(), format!("other.demo.berth {line}\n"));
     assert_ne!(fs::read_to_string(&key).unwrap(), "old");
+
+    // With the session both are gone.
+    fs::write(&known_hosts, format!("{host} {line}\nother.demo.berth {line}\n")).unwrap();
+    bench.cluster.control().terminate_session(&session.name).unwrap();
+    while berth.list_sessions(berth::terminal::Scope::Live).await.unwrap().iter().any(|s| s.id == session.id)
+    {
+    }
+    assert!(!folder.exists());
+    assert_eq!(fs::read_to_string(&known_hosts).unwrap(), format!("other.demo.berth {line}\n"));
     berth.shut_down().await;
     bench.stop().await;
 }

@@ -11,6 +11,7 @@ mod install;
 mod managed;
 mod own_hosts;
 mod text;
+mod version;
 
 pub use alias::{DOMAIN, alias, cluster_label, is_part, session_part, split};
 pub use hosts::{ClusterHosts, HostsFile, KEY_FILE, Made};
@@ -18,3 +19,4 @@ pub use install::{
     ConfigError, Installed, Place, Plan, State, Undone, install, plan, state, uninstall, write_hosts,
 };
 pub use own_hosts::{OwnHost, own_hosts};
+pub use version::{OLDEST_OPENSSH, openssh_version};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
-use sshkit::ssh_config::{ClusterHosts, cluster_label, is_part, session_part};
+use sshkit::ssh_config::{ClusterHosts, alias, cluster_label, is_part, session_part};
 
 use crate::{Account, Error, error, json_file};
 
@@ -18,6 +18,14 @@ pub(crate) struct ClusterName {
     pub(crate) title: String,
     /// Names of sessions that had not ended.
     pub(crate) sessions: Vec<String>,
+}
+
+/// What a look at a cluster's sessions has shown.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) is_new: bool,
+    /// Names of hosts.
+    pub(crate) gone: Vec<String>,
 }
 
 /// The label of the demo cluster.
@@ -49,16 +57,18 @@ impl ClusterNames {
         self.change(account, |_| {})
     }
 
-    /// Notes the sessions of a cluster; gives whether anything is new.
-    pub(crate) fn seen(&self, account: &Account, mut sessions: Vec<String>) -> Result<bool, Error> {
+    /// Notes the sessions of a cluster; gives whether anything is new, and the hosts that are no more.
+    pub(crate) fn seen(&self, account: &Account, mut sessions: Vec<String>) -> Result<Seen, Error> {
         sessions.sort();
         sessions.dedup();
-        let mut new = false;
-        self.change(account, |cluster| {
-            new = cluster.sessions != sessions;
-            cluster.sessions = sessions;
+        let mut seen = Seen::default();
+        let label = self.change(account, |cluster| {
+            seen.is_new = cluster.sessions != sessions;
+            let before = std::mem::replace(&mut cluster.sessions, sessions.clone());
+            seen.gone = before.into_iter().filter(|name| !sessions.contains(name)).collect();
         })?;
-        Ok(new)
+        seen.gone = seen.gone.iter().map(|name| alias(name, &label)).collect();
+        Ok(seen)
     }
 
     /// Forgets a cluster that is no longer signed in to.
@@ -174,11 +184,12 @@ mod tests {
         let names = ClusterNames::open(dir.path());
         let me = account("https://seoul.example.com", "jin@example.com");
         let seen = |list: &[&str]| names.seen(&me, list.iter().map(|n| (*n).to_owned()).collect()).unwrap();
-        assert!(seen(&["train", "Eval"]));
-        assert!(!seen(&["Eval", "train"]));
+        assert!(seen(&["train", "Eval"]).is_new);
+        assert!(!seen(&["Eval", "train"]).is_new);
         let hosts = names.by_label("SEOUL").unwrap().hosts();
         assert_eq!(hosts.sessions.len(), 2);
         assert_eq!(hosts.sessions[1], "train");
-        assert!(seen(&[]));
+        assert_eq!(seen(&["Eval"]).gone, ["train.seoul.berth"]);
+        assert!(seen(&[]).is_new);
     }
 }

@@ -63,6 +63,7 @@ impl Berth {
     /// a file. The user's file is then as it was.
     pub fn install_ssh_hosts(&self) -> Result<SshHosts, Error> {
         let place = self.place()?;
+        ssh_is_new_enough()?;
         if let Some(account) = self.account() {
             self.cluster_names.label(&account)?;
             if let Some(list) = self.sessions() {
@@ -98,8 +99,14 @@ impl Berth {
     /// Notes which sessions there are, so that editors can list them.
     pub(crate) fn note_hosts(&self, account: &Account, sessions: Vec<String>) {
         match self.cluster_names.seen(account, sessions) {
-            Ok(true) => self.refresh_hosts(),
-            Ok(false) => {}
+            Ok(seen) => {
+                for host in &seen.gone {
+                    self.forget_host(host);
+                }
+                if seen.is_new {
+                    self.refresh_hosts();
+                }
+            }
             Err(e) => tracing::warn!(error = %e.message, "cannot note the names of hosts"),
         }
     }
@@ -109,6 +116,20 @@ impl Berth {
         match self.cluster_names.forget(profile_id) {
             Ok(()) => self.refresh_hosts(),
             Err(e) => tracing::warn!(error = %e.message, "cannot forget the names of hosts"),
+        }
+    }
+
+    /// Drops the key and the pinned host key of a session that has ended.
+    fn forget_host(&self, host: &str) {
+        let forgotten = self.connections().known_hosts.forget(host);
+        if let Err(e) = forgotten {
+            tracing::warn!(error = %e, "cannot forget the host key of an ended session");
+        }
+        match std::fs::remove_dir_all(self.host_folder(host)) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(error = %e, "cannot remove the key of an ended session");
+            }
+            _ => {}
         }
     }
 
@@ -169,6 +190,20 @@ impl Berth {
         let on_path = std::env::var_os("PATH").unwrap_or_default();
         let on_path = std::env::split_paths(&on_path).map(|folder| folder.join(&name));
         beside.into_iter().chain(on_path).find(|path| path.is_file()).ok_or_else(error::program_not_found)
+    }
+}
+
+/// An older ssh stops at words of Berth's file, for every host. None at all is none of ours: other programs read it.
+fn ssh_is_new_enough() -> Result<(), Error> {
+    let mut ssh = std::process::Command::new("ssh");
+    ssh.arg("-V").stdin(std::process::Stdio::null());
+    #[cfg(windows)]
+    std::os::windows::process::CommandExt::creation_flags(&mut ssh, 0x0800_0000);
+    let Ok(output) = ssh.output() else { return Ok(()) };
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    match ssh_config::openssh_version(&said) {
+        Some(version) if version < ssh_config::OLDEST_OPENSSH => Err(error::ssh_too_old(&said)),
+        _ => Ok(()),
     }
 }
 
