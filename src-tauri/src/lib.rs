@@ -4,6 +4,7 @@ mod arguments;
 mod commands;
 mod demo;
 mod handover;
+mod hosted_webui;
 mod save_key;
 mod shell;
 mod window;
@@ -11,9 +12,10 @@ mod window;
 use std::process::ExitCode;
 
 use berth::{Berth, Options, Paths, SecretsChoice};
-use tauri::{Manager, RunEvent};
+use tauri::{Manager, RunEvent, WindowEvent};
 
 use crate::arguments::Arguments;
+use crate::hosted_webui::HostedWebUi;
 use crate::shell::Shell;
 
 /// Runs the app until its window is closed, it is told to quit, or it cannot start.
@@ -37,6 +39,7 @@ pub fn run() -> ExitCode {
         .plugin(tauri_plugin_opener::init())
         .plugin(tauri_plugin_window_state::Builder::default().build())
         .manage(shell)
+        .manage(HostedWebUi::default())
         .invoke_handler(tauri::generate_handler![
             commands::startup,
             commands::probe_server,
@@ -69,10 +72,13 @@ pub fn run() -> ExitCode {
             handover::saved_keys,
             handover::mend_key,
             commands::notify,
+            hosted_webui::open_web_ui,
+            hosted_webui::local_proxy,
         ])
         .setup(|app| {
             let handle = app.handle().clone();
             shell::forward_events(&handle);
+            hosted_webui::follow(&handle);
             shell::quit_on_signals(&handle);
             shell::sign_in_at_start(&handle);
             window::open(&handle)?;
@@ -81,10 +87,12 @@ pub fn run() -> ExitCode {
         .build(tauri::generate_context!());
     match app {
         Ok(app) => {
-            app.run(|app, event| {
-                if let RunEvent::Exit = event {
-                    tauri::async_runtime::block_on(app.state::<Shell>().shut_down());
+            app.run(|app, event| match event {
+                RunEvent::WindowEvent { label, event: WindowEvent::Destroyed, .. } => {
+                    hosted_webui::window_gone(app, &label);
                 }
+                RunEvent::Exit => tauri::async_runtime::block_on(app.state::<Shell>().shut_down()),
+                _ => {}
             });
             ExitCode::SUCCESS
         }

@@ -26,7 +26,7 @@ mod settings;
 mod ssh_hosts;
 pub mod terminal;
 
-pub use sshkit::private_file::Overwrite;
+pub use sshkit::private_file::{Overwrite, create_private_dir, write_private_file};
 
 pub use crate::berth::{Berth, DemoAccess, Options};
 pub use crate::connections::{Connections, PortChoice, SSHD};

@@ -92,6 +92,11 @@ impl<T: Tunnels> Bridge<T> {
         }
     }
 
+    /// A refusal in the page's words, for calls that are the host's own.
+    pub fn refused(&self, problem: &Problem) -> Answer {
+        Answer::refused(problem)
+    }
+
     async fn serve(&self, ask: Ask) -> Answer {
         match ask {
             Ask::Status => Answer::ok(json!({"api_version": "v1"})),

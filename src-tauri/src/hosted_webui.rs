@@ -1,0 +1,155 @@
+//! The cluster's own WebUI in a second window, with its SSH/SFTP icon served by Berth.
+//!
+//! The page is whatever the cluster sends, so it is not trusted: it reaches one command, `local_proxy`, from its own
+//! origin in its own window, and that command knows ports of the signed-in account's sessions and nothing else
+//! (`docs/decisions/0010`). Its answers are `webui-bridge`'s; here are the window, the login, downloads and links.
+
+mod downloads;
+mod leads;
+#[cfg(target_os = "linux")]
+mod linux;
+mod login;
+mod tunnels;
+mod watchdog;
+mod window;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use berth::{Error, WebUi};
+use tauri::{AppHandle, Manager, State, Url, WebviewWindow};
+use webui_bridge::{Answer, Bridge, Call, Problem};
+
+use crate::shell::{self, Shell};
+use leads::Leads;
+use tunnels::PageTunnels;
+
+pub(crate) use login::follow;
+
+/// The window of a WebUI, if one is open.
+#[derive(Default)]
+pub(crate) struct HostedWebUi {
+    page: Mutex<Option<Arc<Page>>>,
+    /// Each window has a label of its own, because a capability once granted to a label stays.
+    counter: AtomicU64,
+    opening: tokio::sync::Mutex<()>,
+}
+
+/// One window and what belongs to it.
+pub(crate) struct Page {
+    label: String,
+    web_ui: WebUi,
+    url: Url,
+    origin: url::Origin,
+    bridge: Bridge<PageTunnels>,
+    zoom: Mutex<f64>,
+    leads: Mutex<Leads>,
+    /// Where each download goes for now, and what the page calls it.
+    downloads: Mutex<Vec<(PathBuf, String)>>,
+    saving: tokio::sync::Mutex<()>,
+    looking: tokio::sync::Mutex<()>,
+    look_waits: AtomicBool,
+    /// Nobody is signed in, and the window stays because the page itself signed out.
+    stays: AtomicBool,
+}
+
+impl HostedWebUi {
+    fn page(&self) -> Option<Arc<Page>> {
+        lock(&self.page).clone()
+    }
+}
+
+/// A window is gone: what belonged to it is let go, and without the main window there is no WebUI either.
+pub(crate) fn window_gone(app: &AppHandle, label: &str) {
+    let hosted = app.state::<HostedWebUi>();
+    if label == crate::window::MAIN {
+        if let Some(window) = hosted.page().and_then(|page| page.window(app)) {
+            let _ = window.destroy();
+        }
+    } else {
+        lock(&hosted.page).take_if(|page| page.label == label);
+    }
+}
+
+impl Page {
+    fn window(&self, app: &AppHandle) -> Option<WebviewWindow> {
+        app.get_webview_window(&self.label)
+    }
+
+    fn downloads(&self) -> MutexGuard<'_, Vec<(PathBuf, String)>> {
+        lock(&self.downloads)
+    }
+
+    fn leads(&self) -> MutexGuard<'_, Leads> {
+        lock(&self.leads)
+    }
+
+    /// Says something over the window.
+    fn tell(&self, app: &AppHandle, sentence: &str) {
+        use tauri_plugin_dialog::DialogExt;
+        if let Some(window) = self.window(app) {
+            app.dialog().message(sentence).title("Berth").parent(&window).show(|_| ());
+        }
+    }
+}
+
+/// Opens the window, or brings it to the front.
+#[tauri::command]
+pub(crate) async fn open_web_ui(
+    app: AppHandle,
+    shell: State<'_, Shell>,
+    hosted: State<'_, HostedWebUi>,
+) -> Result<(), Error> {
+    let _one_at_a_time = hosted.opening.lock().await;
+    let account = shell.berth().account();
+    if let Some(page) = hosted.page()
+        && let Some(window) = page.window(&app)
+    {
+        if account.is_some_and(|account| account.profile_id == page.bridge.tunnels().profile_id()) {
+            let _ = window.unminimize();
+            let _ = window.set_focus();
+            return Ok(());
+        }
+        let _ = window.destroy();
+    }
+    let web_ui = shell.berth().web_ui().await?;
+    window::open(&app, web_ui).await.map_err(|e| shell::failure(&format!("The window did not open: {e}")))
+}
+
+/// What the page asks of its local proxy, and a little of its window.
+#[tauri::command]
+pub(crate) async fn local_proxy(
+    app: AppHandle,
+    window: WebviewWindow,
+    hosted: State<'_, HostedWebUi>,
+    call: Call,
+) -> Result<Answer, String> {
+    // The capability says the same; this does not depend on it.
+    let page = hosted.page().filter(|page| page.label == window.label());
+    let shown = window.url().ok().map(|url| url.origin());
+    let Some(page) = page.filter(|page| shown.as_ref() == Some(&page.origin)) else {
+        tracing::warn!(label = window.label(), "a call from where none is served");
+        return Err("This window has no local proxy.".into());
+    };
+    let Some(own) = call.path.strip_prefix("berth/") else { return Ok(page.bridge.answer(&call).await) };
+    match (call.method.as_str(), own) {
+        ("POST", "login") => login::look(&app, &page).await,
+        ("POST", "loaded") => tracing::info!(contract = %word(&call.query), "the WebUI's page has loaded"),
+        ("POST", "zoom") => window::zoom(&page, &window, &call.query),
+        _ => return Ok(page.bridge.refused(&Problem::new(404, "webui-call", "There is no such call."))),
+    }
+    Ok(Answer { status: 200, body: serde_json::json!({}), say: None })
+}
+
+/// A word of the page's, fit for a line of the log.
+fn word(text: &str) -> &str {
+    match text {
+        "known" => "known",
+        _ => "unknown",
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

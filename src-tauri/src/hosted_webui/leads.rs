@@ -1,0 +1,125 @@
+//! Where the page may lead: apps at their ports, and other sites once the person has agreed.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tauri::{AppHandle, Url};
+use tauri_plugin_dialog::{DialogExt, MessageDialogButtons};
+use tauri_plugin_opener::OpenerExt;
+use webui_bridge::Link;
+
+use super::Page;
+
+/// What is opened or asked at most within [`WITHIN`].
+const MOST: usize = 5;
+const WITHIN: Duration = Duration::from_secs(10);
+
+/// What the person has said about other sites, and how much was opened lately.
+#[derive(Default)]
+pub(crate) struct Leads {
+    /// Yes or no, by host or scheme; `None` while the question is open.
+    said: BTreeMap<String, Option<bool>>,
+    lately: VecDeque<Instant>,
+}
+
+impl Leads {
+    fn is_time(&mut self, now: Instant) -> bool {
+        self.lately.retain(|at| now.saturating_duration_since(*at) < WITHIN);
+        let free = self.lately.len() < MOST;
+        if free {
+            self.lately.push_back(now);
+        }
+        free
+    }
+}
+
+/// Whether an address may be shown in the window itself. What may not is offered to the system.
+pub(crate) fn navigation(app: &AppHandle, page: &Arc<Page>, url: &Url) -> bool {
+    if url.as_str() == "about:blank" || url.as_str() == "about:srcdoc" {
+        return true;
+    }
+    match page.bridge.link(url, &page.origin) {
+        Link::Inside => true,
+        other => {
+            follow(app, page, other);
+            false
+        }
+    }
+}
+
+/// A new window: the system's browser has it, never a window of Berth's.
+pub(crate) fn new_window(app: &AppHandle, page: &Arc<Page>, url: &Url) {
+    match page.bridge.link(url, &page.origin) {
+        // The browser knows nothing of this login, and of what the page has in memory.
+        Link::Inside if url.scheme() != "blob" => follow(app, page, Link::Outside(url.clone())),
+        Link::Inside => {}
+        other => follow(app, page, other),
+    }
+}
+
+fn follow(app: &AppHandle, page: &Arc<Page>, link: Link) {
+    let mut leads = page.leads();
+    if matches!(link, Link::Nowhere | Link::Inside) || !leads.is_time(Instant::now()) {
+        tracing::warn!("the WebUI wants to lead somewhere it may not");
+        return;
+    }
+    let (url, who) = match link {
+        Link::App(url) => {
+            open(app, &url);
+            return;
+        }
+        Link::Program(url) => (url.clone(), format!("{}:", url.scheme())),
+        Link::Outside(url) => (url.clone(), url.host_str().unwrap_or_default().to_owned()),
+        Link::Nowhere | Link::Inside => return,
+    };
+    match leads.said.get(&who) {
+        Some(Some(true)) => open(app, &url),
+        Some(_) => {}
+        None => {
+            // One question at a time; the next ones are dropped.
+            if leads.said.values().all(Option::is_some) {
+                leads.said.insert(who.clone(), None);
+                ask(app, page, url, who);
+            }
+        }
+    }
+}
+
+fn ask(app: &AppHandle, page: &Arc<Page>, url: Url, who: String) {
+    let Some(window) = page.window(app) else { return };
+    let (app, page) = (app.clone(), Arc::clone(page));
+    let shown: String = url.as_str().chars().take(200).collect();
+    app.clone()
+        .dialog()
+        .message(format!("The WebUI wants to open this outside of Berth:\n\n{shown}"))
+        .title(who.clone())
+        .buttons(MessageDialogButtons::OkCancelCustom("Open".into(), "Cancel".into()))
+        .parent(&window)
+        .show(move |yes| {
+            page.leads().said.insert(who, Some(yes));
+            if yes {
+                open(&app, &url);
+            }
+        });
+}
+
+fn open(app: &AppHandle, url: &Url) {
+    if let Err(e) = app.opener().open_url(url.as_str(), None::<&str>) {
+        tracing::warn!(error = %e, "the system opens no browser");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_so_much_is_opened_in_a_while() {
+        let start = Instant::now();
+        let mut leads = Leads::default();
+        let opened = (0..1000).filter(|_| leads.is_time(start)).count();
+        assert_eq!(opened, MOST);
+        assert!(leads.is_time(start + WITHIN));
+    }
+}

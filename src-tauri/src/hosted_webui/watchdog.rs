@@ -1,0 +1,73 @@
+//! Notices a page that no longer answers, and reads it again when the person says so.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tauri::AppHandle;
+use tauri_plugin_dialog::{DialogExt, MessageDialogButtons, MessageDialogKind};
+
+use super::Page;
+
+/// Between two questions.
+const EVERY: Duration = Duration::from_secs(5);
+/// A page that is busy for longer than this is taken for stuck.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// Rest after the person wants to wait.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Watches a page for as long as its window exists.
+pub(crate) fn start(app: &AppHandle, page: &Arc<Page>) {
+    let (app, page) = (app.clone(), Arc::clone(page));
+    tauri::async_runtime::spawn(async move {
+        loop {
+            tokio::time::sleep(EVERY).await;
+            match answers(&app, &page).await {
+                None => return,
+                Some(true) => {}
+                Some(false) => {
+                    tracing::warn!("the WebUI's page does not answer");
+                    if ask(&app, &page).await {
+                        tracing::info!("the WebUI's page is read again");
+                        super::window::recover(&app, &page).await;
+                    } else {
+                        tokio::time::sleep(PATIENCE).await;
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// `None` when there is no window any more.
+async fn answers(app: &AppHandle, page: &Page) -> Option<bool> {
+    let window = page.window(app)?;
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    let answer = std::sync::Mutex::new(Some(answer));
+    let asked = window.eval_with_callback("1", move |_| {
+        if let Ok(mut answer) = answer.lock()
+            && let Some(answer) = answer.take()
+        {
+            let _ = answer.send(());
+        }
+    });
+    if asked.is_err() {
+        return page.window(app).map(|_| true);
+    }
+    let answered = tokio::time::timeout(ANSWERS_WITHIN, answered).await;
+    page.window(app).map(|_| answered.is_ok())
+}
+
+async fn ask(app: &AppHandle, page: &Page) -> bool {
+    let Some(window) = page.window(app) else { return false };
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    app.dialog()
+        .message("The WebUI does not answer. What you have typed there is lost when it is loaded again.")
+        .title("WebUI")
+        .kind(MessageDialogKind::Warning)
+        .buttons(MessageDialogButtons::OkCancelCustom("Load again".into(), "Wait".into()))
+        .parent(&window)
+        .show(move |yes| {
+            let _ = answer.send(yes);
+        });
+    answered.await.unwrap_or(false)
+}
