@@ -5,8 +5,8 @@
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::command::{
-    app, apps, completion, config, copy, create, demo, destroy, download, files, info, list, login, logout,
-    logs, man, profile, proxy, rename, rsync, sftp, ssh, upload,
+    app, apps, completion, config, copy, create, demo, destroy, download, files, info, keys, list, login,
+    logout, logs, man, open, profile, proxy, rename, rsync, sftp, ssh, ssh_config, upload,
 };
 use crate::context::Context;
 use crate::failure::Failure;
@@ -100,6 +100,14 @@ pub(crate) enum Command {
     Rsync(rsync::Rsync),
     /// Relay standard input and output to a session, for ssh's ProxyCommand
     Proxy(proxy::Proxy),
+    /// Make sessions hosts of ssh, for every program that reads its config
+    #[command(subcommand)]
+    SshConfig(ssh_config::SshConfig),
+    /// Open a session in an editor or another program
+    Open(open::Open),
+    /// SSH keys: the account's, your own, and PuTTY's format
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Make a session
     #[command(visible_alias = "start")]
     Create(Box<create::Create>),
@@ -205,7 +213,7 @@ impl Command {
     /// Whether it stays to serve others.
     pub(crate) fn stays(&self) -> bool {
         match self {
-            Self::App(_) | Self::Demo(_) => true,
+            Self::App(_) | Self::Demo(_) | Self::Open(_) => true,
             Self::Ssh(command) | Self::Session(Session::Ssh(command)) => command.has_port(),
             Self::Scp(command) | Self::Session(Session::Scp(command)) => command.has_port(),
             _ => false,
@@ -231,6 +239,9 @@ impl Command {
             Self::Sftp(command) | Self::Session(Session::Sftp(command)) => command.run(context).await,
             Self::Rsync(command) | Self::Session(Session::Rsync(command)) => command.run(context).await,
             Self::Proxy(command) => command.run(context).await,
+            Self::SshConfig(command) => command.run(context).await,
+            Self::Open(command) => command.run(context).await,
+            Self::Keys(command) => command.run(context).await,
             Self::Create(command) | Self::Session(Session::Create(command)) => command.run(context).await,
             Self::Destroy(command) | Self::Session(Session::Destroy(command)) => command.run(context).await,
             Self::Logs(command) | Self::Session(Session::Logs(command)) => command.run(context).await,

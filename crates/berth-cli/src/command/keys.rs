@@ -89,20 +89,28 @@ impl Keys {
                 if output.is_json() {
                     output.json(&added);
                 } else if added.was_there {
-                    output.info(&format!("{} could log in to {} already.", added.key.fingerprint, added.session));
+                    output.info(&format!(
+                        "{} could log in to {} already.",
+                        added.key.fingerprint, added.session
+                    ));
                 } else {
                     output.done(&format!("{} may log in to {} now.", added.key.fingerprint, added.session));
                 }
             }
             Self::Renew { yes } => {
-                agree(output, yes, "The old key stops working for sessions that start from now on. Make a new one?")?;
+                agree(
+                    output,
+                    yes,
+                    "The old key stops working for sessions that start from now on. Make a new one?",
+                )?;
                 context.reach().await?;
                 let keys = berth.renew_account_key().await?;
                 output.done("The account has a new key.");
                 account(&keys, context);
             }
             Self::Register { file, yes } => {
-                let question = "The private key goes to the cluster and lies in every session that starts. Register it?";
+                let question =
+                    "The private key goes to the cluster and lies in every session that starts. Register it?";
                 agree(output, yes, question)?;
                 context.reach().await?;
                 let keys = berth.register_account_key(&file).await?;
@@ -118,10 +126,12 @@ impl Keys {
                 let passphrase = if passphrase { Some(new_passphrase()?) } else { None };
                 let request = PpkRequest { old: matches!(to, Format::Ppk2), passphrase };
                 let overwrite = if force { Overwrite::Replace } else { Overwrite::Refuse };
-                let convert = |source: Option<&str>| berth::convert_key(&file, source, &out, &request, overwrite);
+                let convert =
+                    |source: Option<&str>| berth::convert_key(&file, source, &out, &request, overwrite);
                 let converted = match convert(None) {
                     Err(e) if e.code == "key-encrypted" && std::io::stdin().is_terminal() => {
-                        let source = rpassword::prompt_password(format!("Passphrase of {}: ", file.display()));
+                        let source =
+                            rpassword::prompt_password(format!("Passphrase of {}: ", file.display()));
                         convert(source.ok().as_deref())
                     }
                     other => other,
@@ -135,7 +145,13 @@ impl Keys {
                     .into_iter()
                     .filter(|key| key.too_open)
                     .map(|key| key.path)
-                    .chain(berth.local_keys().into_iter().filter(|key| key.too_open).filter_map(|key| key.private_path))
+                    .chain(
+                        berth
+                            .local_keys()
+                            .into_iter()
+                            .filter(|key| key.too_open)
+                            .filter_map(|key| key.private_path),
+                    )
                     .collect();
                 for path in &open {
                     berth.mend_key(path)?;
@@ -168,10 +184,9 @@ async fn list(context: &Context) -> Result<(), Failure> {
     let local = keys.local.iter().map(|key| {
         vec![key.path.clone(), key.key.algorithm.clone(), key.key.fingerprint.clone(), mark(key.too_open)]
     });
-    let saved = keys
-        .saved
-        .iter()
-        .map(|key| vec![key.path.clone(), format!("of {}", key.session), key.fingerprint.clone(), mark(key.too_open)]);
+    let saved = keys.saved.iter().map(|key| {
+        vec![key.path.clone(), format!("of {}", key.session), key.fingerprint.clone(), mark(key.too_open)]
+    });
     let rows: Vec<Vec<String>> = local.chain(saved).collect();
     if !rows.is_empty() {
         output.table(&["Key", "Kind", "Fingerprint", ""], rows);
@@ -194,8 +209,12 @@ fn account(keys: &berth::OwnKeys, context: &Context) {
 
 fn read(file: &PathBuf) -> Result<String, Failure> {
     let unusable = |e: std::io::Error| {
-        Error::new("file-not-readable", format!("{} cannot be read: {e}.", file.display()), "Check that it exists.")
-            .with("path", file.display())
+        Error::new(
+            "file-not-readable",
+            format!("{} cannot be read: {e}.", file.display()),
+            "Check that it exists.",
+        )
+        .with("path", file.display())
     };
     if file.as_os_str() == "-" {
         let mut text = String::new();

@@ -46,10 +46,14 @@ impl Open {
         }
         let mut stop = Stop::new()?;
         let choice = if self.port == 0 { PortChoice::AsUsual } else { PortChoice::Exactly(self.port) };
-        let connection = berth.connect_at(&session.id, SSHD, choice, berth::terminal::AppParameters::default()).await?;
+        let connection =
+            berth.connect_at(&session.id, SSHD, choice, berth::terminal::AppParameters::default()).await?;
         berth.watch_sessions();
         berth.open_in(&wanted.to_lowercase(), &session.name, Some(&connection.id)).await?;
-        output.done(&format!("Opened {} in {wanted}, at {}:{}.", session.name, connection.host, connection.port));
+        output.done(&format!(
+            "Opened {} in {wanted}, at {}:{}.",
+            session.name, connection.host, connection.port
+        ));
         output.info("The port stays open until Ctrl-C.");
         let mut events = berth.events();
         let ended = loop {
@@ -82,7 +86,8 @@ fn list(context: &Context) -> u8 {
     let rows = tools
         .into_iter()
         .map(|tool| {
-            let where_from = if tool.installed { "installed".to_owned() } else { tool.page.unwrap_or_default() };
+            let where_from =
+                if tool.installed { "installed".to_owned() } else { tool.page.unwrap_or_default() };
             vec![tool.id, tool.name, where_from]
         })
         .collect();

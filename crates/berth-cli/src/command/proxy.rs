@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use berth::terminal::SessionName;
-use berth::{Error, Event, SSHD};
+use berth::{Berth, Error, Event, SSHD};
 use clap::Args;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -47,6 +47,14 @@ impl Proxy {
             Some(name) => {
                 context.reach().await?;
                 SessionName { id: self.session, name }
+            }
+            // A host of the ssh_config: it names its cluster, too, and wants its key brought.
+            None if Berth::is_ssh_host(&self.session) => {
+                let ready = context.berth.ready_host(&self.session).await?;
+                if let Some(problem) = &ready.key_problem {
+                    context.output.warn(&format!("{} {}", problem.message, problem.hint));
+                }
+                ready.session
             }
             None => {
                 let session = context.session(&self.session).await?;

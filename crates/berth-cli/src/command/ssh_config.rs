@@ -75,7 +75,11 @@ impl SshConfig {
             Self::Show if output.is_json() => output.json(&berth.ssh_hosts()),
             Self::Show => {
                 let now = berth.ssh_hosts();
-                output.info(if now.installed { "They are in your ssh config." } else { "Not in your ssh config yet." });
+                output.info(if now.installed {
+                    "They are in your ssh config."
+                } else {
+                    "Not in your ssh config yet."
+                });
                 output.data(&berth.ssh_hosts_text()?);
             }
         }
@@ -96,7 +100,9 @@ fn preview(hosts: &SshHosts, output: &Output) {
         output.info(&format!("A copy is kept as {backup}"));
     }
     if preview.byte_order_mark {
-        output.warn("The file begins with a byte order mark, at which ssh stops. Save it as UTF-8 without one.");
+        output.warn(
+            "The file begins with a byte order mark, at which ssh stops. Save it as UTF-8 without one.",
+        );
     }
     for own in &preview.own_hosts {
         output.info(&format!("Your own host {} ({}:{}) stays yours.", own.pattern, own.file, own.line));
