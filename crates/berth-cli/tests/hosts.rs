@@ -97,6 +97,42 @@ fn stock_programs_reach_a_session_by_its_name() {
     assert_eq!(hosts.ok("ssh", &[&HOST.to_uppercase().replace("BERTH", "berth"), "echo", "loud"]), "loud\n");
 }
 
+/// Another session, another key, another host key: the same host, and no alarm.
+#[test]
+fn a_session_made_anew_is_the_same_host() {
+    let hosts = Hosts::installed();
+    hosts.ok("ssh", &[HOST, "true"]);
+    let before = hosts.world.session_id(SESSION);
+    assert_eq!(hosts.berth(&["destroy", SESSION]).code, 0);
+    let image = "cr.backend.ai/stable/python:3.12-ubuntu22.04";
+    let made = hosts.berth(&["create", "-t", SESSION, "-r", "cpu=1", "-r", "mem=1g", image]);
+    assert_eq!(made.code, 0, "{made:?}");
+    let run = finish(hosts.stock("ssh", &[HOST, "echo", "anew"]));
+    assert_eq!(run.stdout, "anew\n", "{run:?}");
+    assert!(!run.stderr.contains("CHANGED"), "{}", run.stderr);
+    let ids: Vec<String> =
+        hosts.world.cluster().sessions().into_iter().filter(|s| s.name == SESSION).map(|s| s.id).collect();
+    assert!(ids.iter().any(|id| *id != before));
+}
+
+/// As where an administrator has given the user a folder `.ssh`: no `id_container`, and a key of one's own.
+#[test]
+fn a_session_without_a_key_takes_the_users_own() {
+    let hosts = Hosts::new();
+    let key = hosts.ssh_folder().join("id_ed25519");
+    let made =
+        Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status().unwrap();
+    assert!(made.success());
+    assert_eq!(hosts.berth(&["ssh-config", "install", "--yes"]).code, 0);
+    let home = hosts.world.session_home(SESSION);
+    hosts.world.cluster().control().remove_id_container(SESSION).unwrap();
+    let run = finish(hosts.stock("ssh", &["-o", "BatchMode=yes", HOST, "true"]));
+    assert_eq!(run.code, 255);
+    assert!(run.stderr.contains("has no id_container"), "{}", run.stderr);
+    fs::copy(key.with_extension("pub"), home.join(".ssh/authorized_keys")).unwrap();
+    assert_eq!(hosts.ok("ssh", &["-o", "BatchMode=yes", HOST, "echo", "own"]), "own\n");
+}
+
 /// What VS Code's Remote-SSH does: a script on the standard input of a shell, beside a forwarded port.
 #[test]
 fn an_editor_installs_its_server_and_reaches_its_port() {

@@ -72,7 +72,9 @@ impl Berth {
         let listed = cluster.call(|c| async move { c.sessions(scope).await }).await?;
         let sessions: Vec<Session> = listed.iter().map(cluster::session).collect();
         self.note_hosts(&cluster.account(), ssh_hosts::living(&sessions));
-        self.remember_names(&cluster.profile_id(), &sessions);
+        if !cluster.account().demo {
+            self.remember_names(&cluster.profile_id(), &sessions);
+        }
         Ok(sessions)
     }
 
