@@ -24,8 +24,8 @@ use berth::{
 };
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Child;
 
 /// Far longer than anything takes that does not hang.
 const HANG: Duration = Duration::from_secs(60);
@@ -264,8 +264,7 @@ async fn the_end_of_a_session_ends_its_ssh_and_says_so() {
     let mut real = signed_in().await;
     real.session = real.make_session(&image).await;
     let connection = real.berth.connect(&real.session.id, SSHD).await.unwrap();
-    let (mut child, mut stdout) = real.talk(&connection);
-    assert_eq!(stdout.next_line().await.unwrap().as_deref(), Some("in"));
+    let mut child = real.talk(&connection).await;
     real.berth.destroy_session(&real.session, false, false, None).await.unwrap();
     let status = tokio::time::timeout(HANG, child.wait()).await.expect("ssh hangs").unwrap();
     assert!(!status.success(), "{status}");
@@ -288,8 +287,7 @@ async fn a_restarted_server_costs_the_open_ssh_and_nothing_else() {
         any = true;
         let real = signed_in().await;
         let connection = real.berth.connect(&real.session.id, SSHD).await.unwrap();
-        let (mut child, mut stdout) = real.talk(&connection);
-        assert_eq!(stdout.next_line().await.unwrap().as_deref(), Some("in"));
+        let mut child = real.talk(&connection).await;
         let restarting = support::shell(&restart);
         let ended = tokio::time::timeout(HANG * 2, child.wait());
         let (restarted, ended) = tokio::join!(restarting, ended);
@@ -344,18 +342,24 @@ impl Real {
         tokio::time::timeout(HANG * 3, running).await.expect("the session does not start")
     }
 
-    /// An ssh that says `in` and then waits for ever.
-    fn talk(&self, connection: &berth::Connection) -> (Child, Lines<BufReader<ChildStdout>>) {
+    /// An ssh that has said some words, as a shell does, and then is silent for ever.
+    async fn talk(&self, connection: &berth::Connection) -> Child {
         let mut child = tokio::process::Command::new("sh")
             .arg("-c")
-            .arg(format!("exec {} 'echo in; exec sleep 3600'", connection.commands[0].line))
+            .arg(format!(
+                "exec {} 'for word in 1 2 3; do echo in; sleep 0.3; done; exec sleep 3600'",
+                connection.commands[0].line
+            ))
             .stdin(std::process::Stdio::null())
             .stdout(std::process::Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-        (child, stdout)
+        let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+        for _ in 0..3 {
+            assert_eq!(stdout.next_line().await.unwrap().as_deref(), Some("in"));
+        }
+        child
     }
 
     async fn seen(&self, what: &str, holds: impl Fn(&berth::Connection) -> bool, id: &str) {

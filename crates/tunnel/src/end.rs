@@ -65,10 +65,11 @@ pub enum EndReason {
     /// The far end was silent for [`Options::silence_limit`] although it sends keep-alives.
     ///
     /// It counts only once the far end has greeted with [`Options::keepalive_greeting`] and the sign-in is
-    /// surely over (before it, a person may be typing a passphrase): it has spoken unasked after a pause, as
-    /// a keep-alive does, or more bytes have passed than a sign-in has. And only time in which the tunnel
-    /// waits for the far end counts, not time in which the local program leaves its bytes unread; after the
-    /// computer or this process was suspended, it counts anew.
+    /// surely over (before it, a person may be typing a passphrase): the far end has spoken unasked, after a
+    /// pause as a keep-alive does or twice since it encrypts, or more bytes have passed than a sign-in has, or
+    /// more time than it may take. And only time in which the tunnel waits for the far end counts, not time in
+    /// which the local program leaves its bytes unread; after the computer or this process was suspended, it
+    /// counts anew.
     ///
     /// [`Options::silence_limit`]: crate::Options::silence_limit
     /// [`Options::keepalive_greeting`]: crate::Options::keepalive_greeting

@@ -13,6 +13,7 @@ mod pipes;
 mod port;
 mod relay;
 mod silence;
+mod ssh_plaintext;
 mod traffic;
 mod tunnel;
 

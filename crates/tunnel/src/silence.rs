@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::Options;
+use crate::ssh_plaintext::Plaintext;
 
 /// A byte of the far end after a pause of this length on both sides is a keep-alive: dropbear sends them
 /// after 15.0 s, and the pause it sees is longer than ours by the way there and back.
@@ -18,6 +19,13 @@ const KEEPALIVE_PAUSE: RangeInclusive<Duration> = Duration::from_secs(13)..=Dura
 /// More bytes than any sign-in has, both directions together: ten refused keys come to about 10 KiB, a
 /// post-quantum key exchange to 5 KiB.
 const SIGN_IN_BYTES: u64 = 64 * 1024;
+
+/// dropbear gives up a sign-in after 300 s (its AUTH_TIMEOUT), so a connection that is older is signed in, or dead.
+const SIGN_IN_TAKES: Duration = Duration::from_secs(310);
+
+/// So often the far end has to speak encrypted and unasked until the sign-in is surely over: during it, it only
+/// answers, but for an extension message at most (RFC 8308).
+const UNASKED: u32 = 2;
 
 /// Silence is looked at in this many steps per limit, so that a stop of the whole process within it shows.
 const STEPS: u32 = 5;
@@ -30,6 +38,13 @@ pub(crate) struct Silence {
     /// How much of the greeting has been seen; `None` once it turned out another.
     greeted: Option<usize>,
     signed_in: bool,
+    opened: Instant,
+    /// How far the far end's plaintext has come.
+    plaintext: Plaintext,
+    /// Bytes were sent since the far end was heard last.
+    asked: bool,
+    /// How often it spoke encrypted without having been sent anything.
+    unasked: u32,
     /// Bytes so far, both directions.
     volume: u64,
     /// The last byte in either direction.
@@ -48,6 +63,10 @@ impl Silence {
             greeting: options.keepalive_greeting,
             greeted: Some(0),
             signed_in: false,
+            opened: now,
+            plaintext: Plaintext::Greeting,
+            asked: false,
+            unasked: 0,
             volume: 0,
             moved: now,
             since: now,
@@ -58,6 +77,7 @@ impl Silence {
     /// The far end took bytes.
     pub(crate) fn sent(&mut self, bytes: usize, now: Instant) {
         self.moved = now;
+        self.asked = true;
         self.count(bytes);
     }
 
@@ -73,6 +93,11 @@ impl Silence {
         if KEEPALIVE_PAUSE.contains(&now.duration_since(self.moved)) {
             self.signed_in = true;
         }
+        if self.plaintext.passed(bytes) && !self.asked {
+            self.unasked += 1;
+            self.signed_in |= self.unasked >= UNASKED;
+        }
+        self.asked = false;
         self.moved = now;
         self.since = now;
         self.count(bytes.len());
@@ -85,19 +110,22 @@ impl Silence {
 
     /// When to look next, if ever.
     pub(crate) fn next_look(&self) -> Option<Instant> {
-        let step = self.looked.max(self.since) + self.limit / STEPS;
-        self.counts().then(|| step.min(self.since + self.limit))
+        if self.greeted != Some(self.greeting.len()) {
+            return None;
+        }
+        let end = self.since + self.limit;
+        Some(if self.signed_in {
+            (self.looked.max(self.since) + self.limit / STEPS).min(end)
+        } else {
+            end.max(self.opened + SIGN_IN_TAKES)
+        })
     }
 
     /// Looks: is the far end dead?
     pub(crate) fn look(&mut self, now: Instant) -> bool {
         self.looked = now;
-        self.counts() && now >= self.since + self.limit
-    }
-
-    /// Whether silence is a sign at all.
-    fn counts(&self) -> bool {
-        self.signed_in && self.greeted == Some(self.greeting.len())
+        let counts = self.signed_in || now >= self.opened + SIGN_IN_TAKES;
+        counts && self.greeted == Some(self.greeting.len()) && now >= self.since + self.limit
     }
 
     fn count(&mut self, bytes: usize) {
@@ -109,6 +137,7 @@ impl Silence {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ssh_plaintext::tests::opening;
 
     const LIMIT: Duration = Duration::from_secs(50);
 
@@ -126,7 +155,7 @@ mod tests {
         let mut silence = judge(start);
         silence.heard(b"SSH-2.0-dropbear_2024.85\r\n", start);
         silence.sent(2000, start);
-        assert_eq!(silence.next_look(), None, "a sign-in may take its time");
+        assert_eq!(silence.next_look(), Some(start + SIGN_IN_TAKES), "a sign-in may take its time");
         let beat = start + seconds(15);
         silence.heard(&[0; 52], beat);
         assert_eq!(silence.next_look(), Some(beat + LIMIT / STEPS));
@@ -142,7 +171,37 @@ mod tests {
         let typed = start + seconds(15);
         silence.sent(700, typed);
         silence.heard(&[0; 52], typed + Duration::from_millis(200));
-        assert_eq!(silence.next_look(), None);
+        assert!(!silence.look(typed + LIMIT + seconds(10)));
+    }
+
+    #[test]
+    fn what_the_far_end_says_unasked_shows_that_the_sign_in_is_over() {
+        let start = Instant::now();
+        let mut silence = judge(start);
+        silence.heard(&opening(), start);
+        // An extension message by itself, then a sign-in: question and answer.
+        silence.heard(&[0; 100], start);
+        for _ in 0..10 {
+            silence.sent(600, start);
+            silence.heard(&[0; 52], start);
+        }
+        assert!(!silence.look(start + LIMIT), "an agent's keys, then a passphrase");
+        // What a shell says.
+        silence.heard(&[0; 80], start);
+        assert!(silence.look(start + LIMIT));
+    }
+
+    #[test]
+    fn nobody_signs_in_for_ever() {
+        let start = Instant::now();
+        let mut silence = judge(start);
+        silence.heard(&opening(), start);
+        silence.sent(600, start);
+        silence.heard(&[0; 52], start + seconds(1));
+        let look = silence.next_look().unwrap();
+        assert_eq!(look, start + SIGN_IN_TAKES);
+        assert!(!silence.look(look - seconds(1)));
+        assert!(silence.look(look));
     }
 
     #[test]
