@@ -77,6 +77,10 @@ async fn a_dialled_host_gets_its_key_and_its_host_key_a_fresh_start() {
     berth.ready_host(&host).await.unwrap();
     assert_eq!(fs::read_to_string(&known_hosts).unwrap(), format!("other.demo.berth {line}\n"));
     assert_ne!(fs::read_to_string(&key).unwrap(), "old");
+    // For an ssh that has read the old one already.
+    let new = folder.join("id_container.new");
+    assert_eq!(fs::read(&key).unwrap(), fs::read(&new).unwrap());
+    assert!(is_private(&new).unwrap());
 
     // With the session both are gone.
     fs::write(&known_hosts, format!("{host} {line}\nother.demo.berth {line}\n")).unwrap();

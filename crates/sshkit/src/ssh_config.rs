@@ -14,7 +14,7 @@ mod text;
 mod version;
 
 pub use alias::{DOMAIN, alias, cluster_label, is_part, session_part, split};
-pub use hosts::{ClusterHosts, HostsFile, KEY_FILE, Made};
+pub use hosts::{ClusterHosts, HostsFile, KEY_FILE, Made, NEW_KEY_FILE};
 pub use install::{
     ConfigError, Installed, Place, Plan, State, Undone, install, plan, state, uninstall, write_hosts,
 };

@@ -1,16 +1,21 @@
 //! What happens between `ssh train.demo.berth` and the first byte.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use backend_ai::SessionRef;
 use serde::{Deserialize, Serialize};
 use sshkit::private_file::{Overwrite, create_private_dir, write_private_file};
-use sshkit::ssh_config::{self, KEY_FILE, is_part, session_part};
+use sshkit::ssh_config::{self, KEY_FILE, NEW_KEY_FILE, is_part, session_part};
+use zeroize::Zeroizing;
 
 use crate::ssh_hosts::names::DEMO;
 use crate::terminal::{Reach, Scope, SessionName, running_demo};
 use crate::{Berth, Error, Session, error, json_file};
+
+/// How long a changed key has a second file: longer than any login takes.
+const NEW_FOR: Duration = Duration::from_secs(180);
 
 /// A host whose session can be relayed to now.
 #[derive(Debug, Clone)]
@@ -84,20 +89,35 @@ impl Berth {
         }
         let cluster = self.signed_in()?;
         let reference = SessionRef { id: session.id.clone(), name: session.name.clone() };
-        let file = folder.join(KEY_FILE);
+        let (file, new) = (folder.join(KEY_FILE), folder.join(NEW_KEY_FILE));
         match self.connections().key(&cluster, &reference).await {
             Ok(_) => {}
             Err(e) if matches!(e.code.as_str(), "key-missing" | "key-not-a-key") => {
-                let _ = std::fs::remove_file(&file);
+                let _ = (std::fs::remove_file(&file), std::fs::remove_file(&new));
                 return Ok(Some(e));
             }
             Err(e) => return Err(e),
         }
         let key = self.connections().keys.bytes(&session.id).map_err(|e| error::key_store(&e))?;
         let key = key.ok_or_else(|| error::key_missing(&session.name))?;
-        let private = sshkit::private_file::is_private(&file).unwrap_or(false);
-        if !private || std::fs::read(&file).ok().as_deref() != Some(key.as_slice()) {
-            write_private_file(&file, &key, Overwrite::Replace).map_err(|e| error::file(&e, &file))?;
+        let write = |file: &Path| {
+            write_private_file(file, &key, Overwrite::Replace).map_err(|e| error::file(&e, file))
+        };
+        let old = std::fs::read(&file).ok().map(Zeroizing::new);
+        if old.as_deref() == Some(&*key) {
+            if !sshkit::private_file::is_private(&file).unwrap_or(false) {
+                write(&file)?;
+            }
+            // Whoever started before the change has read it by now.
+            let age = std::fs::metadata(&new).and_then(|found| found.modified()).ok();
+            if age.and_then(|at| at.elapsed().ok()).is_some_and(|age| age > NEW_FOR) {
+                let _ = std::fs::remove_file(&new);
+            }
+        } else {
+            if old.is_some() {
+                write(&new)?;
+            }
+            write(&file)?;
         }
         Ok(None)
     }

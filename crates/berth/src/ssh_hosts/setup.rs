@@ -120,7 +120,7 @@ impl Berth {
     }
 
     /// Drops the key and the pinned host key of a session that has ended.
-    fn forget_host(&self, host: &str) {
+    pub(crate) fn forget_host(&self, host: &str) {
         let forgotten = self.connections().known_hosts.forget(host);
         if let Err(e) = forgotten {
             tracing::warn!(error = %e, "cannot forget the host key of an ended session");

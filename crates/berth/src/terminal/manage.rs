@@ -86,6 +86,9 @@ impl Berth {
         });
         let answer = asked.await?;
         self.connections().forget_session(&session.id);
+        if let Ok(host) = self.ssh_host(&session.name) {
+            self.forget_host(&host);
+        }
         Ok(answer)
     }
 

@@ -64,6 +64,10 @@ const MADE: &str = "# Made by Berth, too:";
 /// Name of a host's key inside the host's folder.
 pub const KEY_FILE: &str = "id_container";
 
+/// Name of the same key when it has just changed. ssh reads the public half of a key when it starts, before the
+/// ProxyCommand can bring another; a file that was not there yet it reads when it logs in.
+pub const NEW_KEY_FILE: &str = "id_container.new";
+
 /// How many unanswered questions, 20 seconds apart, make ssh give up.
 const QUESTIONS: u32 = 3;
 
@@ -120,8 +124,10 @@ impl HostsFile {
         }
         set("UserKnownHostsFile", &config_value(&self.native(&self.known_hosts), ""));
         set("StrictHostKeyChecking", "accept-new");
-        let key = format!("/{}/{KEY_FILE}", host.unwrap_or("%h"));
-        set("IdentityFile", &config_value(&self.native(&self.keys), &key));
+        for name in [KEY_FILE, NEW_KEY_FILE] {
+            let key = format!("/{}/{name}", host.unwrap_or("%h"));
+            set("IdentityFile", &config_value(&self.native(&self.keys), &key));
+        }
         for key in &self.own_keys {
             set("IdentityFile", &config_value(&self.native(key), ""));
         }
