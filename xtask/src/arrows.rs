@@ -20,6 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("webui-bridge", &[]),
     ("berth", &["backend-ai", "tunnel", "sshkit"]),
     ("berth-cli", &["berth", "demo-cluster"]),
+    ("tunnel-bench", &["backend-ai", "tunnel", "fault-proxy"]),
 ];
 
 /// The crates under `crates/`, by folder, which is the package's name too.

@@ -5,6 +5,7 @@
 //! saying what; elsewhere it lists what is missing and stops.
 
 mod arrows;
+mod bench;
 mod checks;
 mod chores;
 mod demo;
@@ -30,6 +31,7 @@ cargo xtask COMMAND
   icons                    draw icons/*.png, .ico and .icns from icons/*.svg
   screenshots              take docs/images from the real app on a virtual display
   package                  build the .deb and .rpm (dist profile) into target/dist/bundle
+  bench ...                how fast streams are, against others; `bench --help` tells how
   real-cluster ...         a real Backend.AI on this computer; `real-cluster --help` tells how
   test-real ...            the main job against a real cluster; `test-real --help` tells how
   setup                    install what the commands above need, and nothing else
@@ -62,6 +64,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "icons" => chores::icons().map(|()| ExitCode::SUCCESS),
         "screenshots" => chores::screenshots().map(|()| ExitCode::SUCCESS),
         "package" => chores::package().map(|()| ExitCode::SUCCESS),
+        "bench" => bench::run(rest),
         "real-cluster" => real_cluster::run(rest),
         "test-real" => test_real::run(rest),
         "setup" => setup::everything().map(|()| ExitCode::SUCCESS),

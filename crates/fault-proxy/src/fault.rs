@@ -22,7 +22,8 @@ pub enum Fault {
     /// Nothing: they pass.
     #[default]
     None,
-    /// Each byte, and the end, arrives so much later. Throughput is not limited below 4 MiB per this time.
+    /// Each byte, and the end, arrives so much later. Throughput is not limited below 4 MiB per this time. A new
+    /// connection waits for the latencies of both directions first, as it does for the TCP handshake of a long way.
     Latency(Duration),
     /// At most so many bytes pass per second; never 0.
     Bandwidth(u64),
@@ -37,6 +38,13 @@ pub enum Fault {
     Close,
     /// Bytes pass, but the end of the giver's stream is told so much later.
     SlowClose(Duration),
+}
+
+impl Fault {
+    /// How much later a byte arrives.
+    pub(crate) fn latency(self) -> Duration {
+        if let Self::Latency(latency) = self { latency } else { Duration::ZERO }
+    }
 }
 
 /// Sets a fault for one connection, when certain bytes are seen on it.

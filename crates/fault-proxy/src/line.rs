@@ -50,11 +50,10 @@ impl Line {
 
     /// What may pass next under a fault, and from when on.
     pub(crate) fn next(&self, fault: Fault) -> Option<(Instant, Next<'_>)> {
-        let delay = match fault {
-            Fault::Latency(delay) => delay,
-            Fault::BlackHole => return None,
-            _ => Duration::ZERO,
-        };
+        if fault == Fault::BlackHole {
+            return None;
+        }
+        let delay = fault.latency();
         let Some((read, bytes)) = self.reads.front() else {
             let end_delay = if let Fault::SlowClose(delay) = fault { delay } else { delay };
             return Some((self.ended? + end_delay, Next::End));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -213,6 +214,11 @@ async fn accept(listener: TcpListener, target: SocketAddr, shared: Arc<Shared>) 
 
 async fn serve(mut client: TcpStream, target: SocketAddr, shared: Arc<Shared>) {
     let place = Place::new(&shared);
+    let handshake = place.faults.borrow().iter().map(|fault| fault.latency()).sum();
+    if handshake > Duration::ZERO {
+        // The client's system has greeted this proxy at once; its bytes are not there before that would be over.
+        tokio::time::sleep(handshake).await;
+    }
     let Ok(mut server) = TcpStream::connect(target).await else {
         return reset([client]);
     };

@@ -84,6 +84,13 @@ async fn latency_and_bandwidth_take_their_time() {
     server.write_all(b"y").await.unwrap();
     read(&mut client, 1).await;
 
+    bench.proxy.set(Direction::Down, Fault::Latency(Duration::from_millis(50)));
+    let start = Instant::now();
+    let (mut far_client, mut far_server) = bench.connect().await;
+    far_client.write_all(b"x").await.unwrap();
+    read(&mut far_server, 1).await;
+    assert!(start.elapsed() >= Duration::from_millis(150), "a TCP handshake, and then the byte");
+
     bench.proxy.set(Direction::Down, Fault::Bandwidth(10_000));
     let start = Instant::now();
     server.write_all(&some(20_000)).await.unwrap();
