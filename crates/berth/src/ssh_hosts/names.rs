@@ -15,6 +15,7 @@ pub(crate) struct ClusterName {
     pub(crate) label: String,
     /// Empty for the demo cluster, whose address changes.
     pub(crate) profile_id: String,
+    pub(crate) user: String,
     pub(crate) title: String,
     /// Names of sessions that had not ended.
     pub(crate) sessions: Vec<String>,
@@ -94,7 +95,13 @@ impl ClusterNames {
                 } else {
                     format!("{} ({})", account.server.address, account.user)
                 };
-                all.push(ClusterName { label, profile_id: id.to_owned(), title, sessions: Vec::new() });
+                all.push(ClusterName {
+                    label,
+                    profile_id: id.to_owned(),
+                    user: account.user.clone(),
+                    title,
+                    sessions: Vec::new(),
+                });
                 all.len() - 1
             }
         };
@@ -123,15 +130,21 @@ impl ClusterName {
     }
 }
 
-/// The cluster's own label; where another account has it, with the user's name, then with a number.
+/// The cluster's own label; where another has it, with its port or the user's name, then with a number.
 fn free_label(account: &Account, taken: &[ClusterName]) -> String {
-    let label = cluster_label(&account.server.address);
+    let address = &account.server.address;
+    let label = cluster_label(address);
     let user = account.user.split('@').next().unwrap_or_default();
     let user: String = user.to_lowercase().chars().filter(char::is_ascii_alphanumeric).take(24).collect();
     let with_user = (!user.is_empty()).then(|| format!("{label}-{user}"));
+    // Two accounts of one cluster differ by their users, two clusters of one name by their ports.
+    let port = url::Url::parse(address).ok().and_then(|url| url.port());
+    let same_cluster =
+        taken.iter().any(|cluster| cluster.profile_id == crate::profiles::id(address, &cluster.user));
+    let with_port = port.filter(|_| !same_cluster).map(|port| format!("{label}-{port}"));
     let is_free = |wanted: &String| wanted != DEMO && !taken.iter().any(|cluster| cluster.label == *wanted);
     let numbered = (2..).map(|n: u32| format!("{label}-{n}"));
-    let mut wanted = std::iter::once(label.clone()).chain(with_user).chain(numbered);
+    let mut wanted = std::iter::once(label.clone()).chain(with_port).chain(with_user).chain(numbered);
     wanted.find(is_free).unwrap_or(label)
 }
 
@@ -169,13 +182,15 @@ mod tests {
         assert_eq!(names.label(&first).unwrap(), "seoul");
         assert_eq!(names.label(&second).unwrap(), "seoul-jin");
         assert_eq!(names.label(&third).unwrap(), "seoul-2");
+        let elsewhere = account("https://seoul.example.com:8443", "jin@example.com");
+        assert_eq!(names.label(&elsewhere).unwrap(), "seoul-8443");
         let demo = account("https://demo.example.com", "a@b.c");
         assert_eq!(names.label(&demo).unwrap(), "demo-a", "demo is the demo cluster's");
         assert_eq!(names.label(&Account { demo: true, ..demo.clone() }).unwrap(), "demo");
         names.forget(&first.profile_id).unwrap();
         let again = ClusterNames::open(&dir.path().join("hosts"));
         assert_eq!(again.label(&second).unwrap(), "seoul-jin", "labels stay");
-        assert_eq!(again.all().len(), 4);
+        assert_eq!(again.all().len(), 5);
     }
 
     #[test]
