@@ -17,6 +17,8 @@ pub use backend_ai::{
     AppParameters, CreateSession, CreatedSession, RemoteFile, RowQuery, Rows, Statuses, UploadFile,
 };
 
+pub use sshkit::command::SFTP_REQUESTS;
+
 pub use demo::{DemoGuard, running_demo};
 pub use find::{KnownName, Scope, known_names};
 pub use manage::AppDetails;

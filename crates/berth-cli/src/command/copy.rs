@@ -1,5 +1,6 @@
 //! `scp`: the stock scp, told how to get into a session.
 
+use berth::terminal::SFTP_REQUESTS;
 use clap::Args;
 
 use super::ssh::Way;
@@ -111,7 +112,8 @@ enum Quoting {
 }
 
 impl Quoting {
-    /// By what `ssh -V` says; between 8.7 and 9.0, SFTP is there and must be asked for.
+    /// By what `ssh -V` says; between 8.7 and 9.0, SFTP is there and must be asked for. From 9.2 on its requests can
+    /// be limited to what sessions' sshds can answer.
     fn of_scp(arguments: &mut Vec<String>) -> Self {
         if arguments.iter().any(|word| word.starts_with("-O")) {
             return Self::Shell;
@@ -122,6 +124,10 @@ impl Quoting {
             Some(version) if version < (8, 7) => Self::Shell,
             Some(version) if version < (9, 0) => {
                 arguments.push("-s".into());
+                Self::None
+            }
+            Some(version) if version >= (9, 2) && !arguments.iter().any(|word| word.starts_with("-X")) => {
+                arguments.extend(["-X".into(), format!("nrequests={SFTP_REQUESTS}")]);
                 Self::None
             }
             _ => Self::None,

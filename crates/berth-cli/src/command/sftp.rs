@@ -1,5 +1,6 @@
 //! `sftp`: the stock sftp, told how to get into a session.
 
+use berth::terminal::SFTP_REQUESTS;
 use clap::Args;
 
 use super::ssh::Way;
@@ -27,6 +28,9 @@ impl Sftp {
         let session = context.session(&self.session).await?;
         let way = Way::open(context, &session, None).await?;
         let mut arguments = words.options;
+        if !arguments.iter().any(|word| word.starts_with("-R")) {
+            arguments.extend(["-R".into(), SFTP_REQUESTS.into()]);
+        }
         arguments.extend(way.ssh.options.iter().cloned());
         arguments.push("--".into());
         let path = words.operands.first().map(String::as_str).unwrap_or_default();
