@@ -187,10 +187,19 @@ impl Berth {
             return Ok(own.to_path_buf());
         }
         let beside = own.as_deref().and_then(Path::parent).map(|folder| folder.join(&name));
+        let beside = beside.filter(|path| stays(path));
         let on_path = std::env::var_os("PATH").unwrap_or_default();
         let on_path = std::env::split_paths(&on_path).map(|folder| folder.join(&name));
         beside.into_iter().chain(on_path).find(|path| path.is_file()).ok_or_else(error::program_not_found)
     }
+}
+
+/// False for places that are gone when the app ends: a mounted AppImage, and where macOS moves a download before its
+/// first start.
+fn stays(path: &Path) -> bool {
+    let mounted =
+        std::env::var_os("APPDIR").is_some_and(|folder| !folder.is_empty() && path.starts_with(folder));
+    !mounted && !path.components().any(|part| part.as_os_str() == "AppTranslocation")
 }
 
 /// An older ssh stops at words of Berth's file, for every host. None at all is none of ours: other programs read it.
