@@ -17,7 +17,7 @@ use sshkit::ssh_config::{ClusterHosts, HostsFile, Made, Place, install, state, u
 use support::{missing, run};
 
 /// How many are generated, and every how manieth is shown to ssh.
-const CONFIGS: usize = 4000;
+const CONFIGS: usize = 3000;
 const ASKED: usize = 60;
 
 /// One line, without its end.
