@@ -13,8 +13,9 @@ mod tunnels;
 mod watchdog;
 mod window;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use berth::{Error, WebUi};
@@ -31,9 +32,19 @@ pub(crate) use login::follow;
 #[derive(Default)]
 pub(crate) struct HostedWebUi {
     page: Mutex<Option<Arc<Page>>>,
-    /// Each window has a label of its own, because a capability once granted to a label stays.
-    counter: AtomicU64,
+    /// The number of each profile's window, which has the same label whenever it is opened: a capability once
+    /// granted to a label stays, and so does what WebKitGTK knows about downloads of a folder.
+    numbers: Mutex<BTreeMap<String, usize>>,
     opening: tokio::sync::Mutex<()>,
+}
+
+/// A download on its way.
+struct Download {
+    url: Url,
+    /// Where it goes for now.
+    place: PathBuf,
+    /// What the page calls it.
+    name: String,
 }
 
 /// One window and what belongs to it.
@@ -45,8 +56,7 @@ pub(crate) struct Page {
     bridge: Bridge<PageTunnels>,
     zoom: Mutex<f64>,
     leads: Mutex<Leads>,
-    /// Where each download goes for now, and what the page calls it.
-    downloads: Mutex<Vec<(PathBuf, String)>>,
+    downloads: Mutex<Vec<Download>>,
     saving: tokio::sync::Mutex<()>,
     looking: tokio::sync::Mutex<()>,
     look_waits: AtomicBool,
@@ -57,6 +67,19 @@ pub(crate) struct Page {
 impl HostedWebUi {
     fn page(&self) -> Option<Arc<Page>> {
         lock(&self.page).clone()
+    }
+
+    /// The number of a profile's window, and whether it is a new one.
+    fn number(&self, profile_id: &str) -> (usize, bool) {
+        let mut numbers = lock(&self.numbers);
+        let next = numbers.len();
+        match numbers.get(profile_id) {
+            Some(number) => (*number, false),
+            None => {
+                numbers.insert(profile_id.to_owned(), next);
+                (next, true)
+            }
+        }
     }
 }
 
@@ -77,7 +100,7 @@ impl Page {
         app.get_webview_window(&self.label)
     }
 
-    fn downloads(&self) -> MutexGuard<'_, Vec<(PathBuf, String)>> {
+    fn downloads(&self) -> MutexGuard<'_, Vec<Download>> {
         lock(&self.downloads)
     }
 

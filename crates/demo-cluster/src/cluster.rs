@@ -102,6 +102,10 @@ pub(crate) struct State {
     pub(crate) clock_shift: i64,
     pub(crate) request_limit: Option<u32>,
     pub(crate) refuse_ports: bool,
+    /// What the webserver shows instead of its own page.
+    pub(crate) page: Option<String>,
+    /// What that page has told.
+    pub(crate) reports: Vec<String>,
 }
 
 /// The cluster behind both servers.

@@ -197,6 +197,16 @@ impl Control {
         self.cluster.state().requests.iter().cloned().collect()
     }
 
+    /// Lets the webserver show another page, for tests of windows that show it.
+    pub fn show_page(&self, html: &str) {
+        self.cluster.state().page = Some(html.to_owned());
+    }
+
+    /// What that page has sent to `POST /report`, oldest first.
+    pub fn reports(&self) -> Vec<String> {
+        self.cluster.state().reports.clone()
+    }
+
     /// How many tcpproxy streams are open.
     pub fn open_streams(&self) -> usize {
         self.cluster.streams.count()

@@ -9,7 +9,7 @@ use berth::Overwrite;
 use tauri::{AppHandle, Manager, Url};
 use tauri_plugin_dialog::DialogExt;
 
-use super::Page;
+use super::{Download, Page};
 
 /// The longest name that is proposed, in characters.
 const NAME: usize = 120;
@@ -19,13 +19,16 @@ const WAITING: usize = 8;
 const KEY: u64 = 64 << 10;
 
 /// Where a download goes until the person has said where it is to be; `None` refuses it.
-pub(crate) fn begin(page: &Page, url: &Url, proposed: &Path) -> Option<PathBuf> {
+pub(crate) fn begin(page: &Page, url: Url, proposed: &Path) -> Option<PathBuf> {
     if url.scheme() != "data" && url.origin() != page.origin {
         tracing::warn!("the WebUI wants a download from elsewhere, which is refused");
         return None;
     }
     let folder = page.web_ui.folder.join("downloads");
     let mut downloads = page.downloads();
+    if let Some(same) = downloads.iter().find(|download| download.url == url) {
+        return Some(same.place.clone());
+    }
     if downloads.len() >= WAITING {
         tracing::warn!("the WebUI makes too many downloads at once");
         return None;
@@ -40,22 +43,22 @@ pub(crate) fn begin(page: &Page, url: &Url, proposed: &Path) -> Option<PathBuf> 
     let path = place.path().to_path_buf();
     // WebKit makes the file itself and refuses one that is there.
     drop(place);
-    downloads.push((path.clone(), name));
+    downloads.push(Download { url, place: path.clone(), name });
     Some(path)
 }
 
 /// Asks where a finished download is to be.
-pub(crate) fn finish(app: &AppHandle, page: &Arc<Page>, path: Option<PathBuf>, success: bool) {
+pub(crate) fn finish(app: &AppHandle, page: &Arc<Page>, url: &Url, path: Option<PathBuf>, success: bool) {
     let found = {
         let mut downloads = page.downloads();
-        // macOS does not say which one it was; it asks for one at a time then.
-        let index = match &path {
-            Some(path) => downloads.iter().position(|(place, _)| place == path),
-            None => (!downloads.is_empty()).then_some(0),
+        // macOS does not say where it went.
+        let is_it = |download: &Download| match &path {
+            Some(path) => download.place == *path,
+            None => download.url == *url,
         };
-        index.map(|index| downloads.remove(index))
+        downloads.iter().position(is_it).map(|index| downloads.remove(index))
     };
-    let Some((place, name)) = found else { return };
+    let Some(Download { place, name, .. }) = found else { return };
     if !success {
         let _ = fs::remove_file(&place);
         return;

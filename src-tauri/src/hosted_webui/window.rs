@@ -1,7 +1,7 @@
 //! The window itself: its guards, its title, its first page.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use berth::WebUi;
@@ -28,7 +28,8 @@ const ZOOM: (f64, f64, f64) = (0.3, 3.0, 1.1);
 pub(super) async fn open(app: &AppHandle, web_ui: WebUi) -> tauri::Result<()> {
     let hosted = app.state::<HostedWebUi>();
     let url = Url::parse(&web_ui.url).map_err(|e| unreadable(&e))?;
-    let label = format!("web-ui-{}", hosted.counter.fetch_add(1, Ordering::Relaxed));
+    let (number, first) = hosted.number(&web_ui.profile_id);
+    let label = format!("web-ui-{number}");
     let berth = app.state::<Shell>().berth().clone();
     let page = Arc::new(Page {
         label: label.clone(),
@@ -44,14 +45,15 @@ pub(super) async fn open(app: &AppHandle, web_ui: WebUi) -> tauri::Result<()> {
         look_waits: AtomicBool::new(false),
         stays: AtomicBool::new(false),
     });
-    let origin = page.origin.ascii_serialization();
-    app.add_capability(
-        CapabilityBuilder::new(&label)
+    if first {
+        // A profile has one address, so this window will never show another origin's page.
+        let capability = CapabilityBuilder::new(&label)
             .local(false)
-            .remote(format!("{origin}/*"))
+            .remote(format!("{}/*", page.origin.ascii_serialization()))
             .window(&label)
-            .permission("local-proxy"),
-    )?;
+            .permission("local-proxy");
+        app.add_capability(capability)?;
+    }
     let window = build(app, &page)?;
     *lock(&hosted.page) = Some(Arc::clone(&page));
     #[cfg(target_os = "linux")]
@@ -70,7 +72,7 @@ fn build(app: &AppHandle, page: &Arc<Page>) -> tauri::Result<WebviewWindow> {
     let of = || (app.clone(), Arc::clone(page));
     WebviewWindowBuilder::new(app, &page.label, WebviewUrl::External(blank))
         // The host, so that nobody takes the page for Berth's own or for another cluster's.
-        .title(format!("{} – WebUI", page.url.host_str().unwrap_or_default()))
+        .title(title(&page.url))
         .inner_size(1280.0, 860.0)
         .min_inner_size(640.0, 480.0)
         .data_directory(page.web_ui.folder.join("browser"))
@@ -90,25 +92,37 @@ fn build(app: &AppHandle, page: &Arc<Page>) -> tauri::Result<WebviewWindow> {
         })
         .on_permission_request(|_, _| PermissionResponse::Deny)
         .on_download({
-            let (app, page) = of();
-            move |_, event| match event {
-                DownloadEvent::Requested { url, destination } => {
-                    match downloads::begin(&page, &url, destination) {
-                        Some(place) => {
-                            *destination = place;
-                            true
+            let app = app.clone();
+            move |window, event| {
+                // Not the page that this was built for: of a folder's windows, the first one is told for all.
+                let page = app.state::<HostedWebUi>().page().filter(|page| page.label == window.label());
+                match (page, event) {
+                    (Some(page), DownloadEvent::Requested { url, destination }) => {
+                        match downloads::begin(&page, url, destination) {
+                            Some(place) => {
+                                *destination = place;
+                                true
+                            }
+                            None => false,
                         }
-                        None => false,
                     }
+                    (Some(page), DownloadEvent::Finished { url, path, success }) => {
+                        downloads::finish(&app, &page, &url, path, success);
+                        true
+                    }
+                    _ => false,
                 }
-                DownloadEvent::Finished { path, success, .. } => {
-                    downloads::finish(&app, &page, path, success);
-                    true
-                }
-                _ => true,
             }
         })
         .build()
+}
+
+fn title(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port} – WebUI"),
+        None => format!("{host} – WebUI"),
+    }
 }
 
 fn script(page: &Page) -> String {

@@ -3,6 +3,7 @@ import { App, Button } from "antd";
 import { useEffect, useEffectEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { useBackend } from "../backend/context";
+import { appName } from "../lib/apps";
 import { useConnections } from "../state/live";
 import { useScreen } from "../state/screen";
 
@@ -16,7 +17,8 @@ export function TellWebUi() {
   const tell = useEffectEvent((id: string) => {
     const connection = connections.find((c) => c.id === id);
     if (connection === undefined) return;
-    const { app, sessionName: session, host, port } = connection;
+    const { sessionName: session, host, port } = connection;
+    const app = appName(connection.app);
     notification.open({
       key: id,
       title: t("webUi.opened", { app, session }),

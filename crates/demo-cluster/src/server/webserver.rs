@@ -16,11 +16,8 @@ use crate::cluster::{Caller, Cluster, Hop};
 use crate::problem::Problem;
 use crate::session::{iso, now};
 
-const INDEX: &str = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-<title>Berth demo cluster</title></head><body><h1>Berth demo cluster</h1>\
-<p>This is the demo cluster embedded in Berth: a stand-in for a Backend.AI server, for trying and \
-testing. It runs on this computer only and is not a product server. Sign in to it with Berth.</p>\
-</body></html>\n";
+/// Stands in for the WebUI: lists the sessions, and asks a local proxy for ports as the WebUI does in its desktop app.
+const INDEX: &str = include_str!("page.html");
 
 /// Largest login body.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -56,9 +53,23 @@ async fn handle(State(web): State<Web>, request: Request) -> Response {
             "package": cluster.dialect().manager_version(), "buildNumber": "0", "buildDate": "", "revision": "",
         }))
         .into_response(),
+        "/report" if request.method() == Method::POST => report(cluster, request).await,
         // The WebUI is a single page: every unknown path is its index (appendix B).
-        _ if request.method() == Method::GET => Html(INDEX).into_response(),
+        _ if request.method() == Method::GET => {
+            Html(cluster.state().page.clone().unwrap_or_else(|| INDEX.to_owned())).into_response()
+        }
         _ => Problem::method_not_allowed().into_response(),
+    }
+}
+
+/// What a page of a test has to tell.
+async fn report(cluster: &Cluster, request: Request) -> Response {
+    match to_bytes(request.into_body(), BODY_LIMIT).await {
+        Ok(body) => {
+            cluster.state().reports.push(String::from_utf8_lossy(&body).into_owned());
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(_) => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
     }
 }
 
