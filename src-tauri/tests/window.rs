@@ -20,6 +20,8 @@ mod steps;
 
 #[path = "window/handover.rs"]
 mod handover;
+#[path = "window/hosted_webui.rs"]
+mod hosted_webui;
 #[path = "window/lifecycle.rs"]
 mod lifecycle;
 #[path = "window/main_job.rs"]

@@ -170,6 +170,14 @@ impl Desk {
         self.xdotool(&["key", "--clearmodifiers", key]);
     }
 
+    /// Types into the window with that title.
+    pub(crate) async fn type_into(&self, title: &str, text: &str) -> Result<()> {
+        let id = self.window(title).await?;
+        self.xdotool(&["windowactivate", "--sync", &id]);
+        self.xdotool(&["type", "--clearmodifiers", text]);
+        Ok(())
+    }
+
     /// Closes the dialog as a person does who thinks better of it.
     pub(crate) async fn cancel(&self, title: &str) -> Result<()> {
         let id = self.window(title).await?;
