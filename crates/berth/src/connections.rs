@@ -39,10 +39,6 @@ pub(crate) const SESSION_USER: &str = "work";
 const KEY_FILE: &str = "id_container";
 /// A real sshd sends its banner at once; one that is just being started may take this long.
 const BANNER_WITHIN: Duration = Duration::from_secs(15);
-/// A banner, and the packet that ends an SSH connection before its keys are exchanged (RFC 4253 4.2, 6, 11.1: length
-/// 20, padding 6, SSH_MSG_DISCONNECT, SSH_DISCONNECT_BY_APPLICATION, no words).
-const SSH_GOODBYE: &[u8] =
-    b"SSH-2.0-Berth\r\n\x00\x00\x00\x14\x06\x01\x00\x00\x00\x0b\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00";
 /// dropbear closes without a banner while five others are signing in: worth another try.
 const BANNER_TRIES: u32 = 3;
 /// How often moving byte counts are told to the hosts, while a local program is connected.
@@ -658,10 +654,8 @@ async fn see_banner(connector: &AppConnector) -> Result<(), Error> {
         let seen = tokio::time::timeout(BANNER_WITHIN, async {
             let mut stream = connector.open_stream().await?;
             let first = stream.fill_buf().await.map(|b| b.to_vec()).unwrap_or_default();
-            // A webserver does not pass a close on (seen on 23.09.10): unless told in its own protocol, dropbear keeps
-            // the place for five minutes, and it has five.
             if is_banner(&first) {
-                let _ = stream.write_all(SSH_GOODBYE).await;
+                let _ = stream.write_all(tunnel::SSH_FAREWELL).await;
             }
             let _ = stream.shutdown().await;
             Ok::<_, StreamError>(first)

@@ -89,8 +89,8 @@ impl<C: Connector> Connection<C> {
         };
         drop(stream);
         if !matches!(reason, EndReason::UpstreamFailed(_)) {
-            // Whether it was heard makes no difference any more.
-            let _ = tokio::time::timeout(GOODBYE, upstream.shutdown()).await;
+            let unheard = reason == EndReason::LocalClosed && meter.bytes_up() == 0;
+            leave(&mut upstream, if unheard { self.options.farewell } else { b"" }).await;
         }
         reason
     }
@@ -131,10 +131,25 @@ impl<C: Connector> Connection<C> {
         let connector = &*self.connector;
         let greeted = std::future::poll_fn(|cx| self.local.poll_greeted(&mut upstream, connector, cx));
         match tokio::time::timeout(limit, greeted).await {
-            Ok(greeted) => Ok(greeted?.map(|()| upstream)),
+            Ok(Ok(greeted)) => Ok(greeted.map(|()| upstream)),
+            Ok(Err(gone)) => {
+                if self.local.early.is_empty() {
+                    leave(&mut upstream, self.options.farewell).await;
+                }
+                Err(gone)
+            }
             Err(_) => Ok(Err(Failure::Mute)),
         }
     }
+}
+
+/// Says some last words and shuts down. Whether it was heard makes no difference any more.
+async fn leave<S: AsyncWrite + Unpin>(upstream: &mut S, farewell: &[u8]) {
+    let leaving = async {
+        upstream.write_all(farewell).await?;
+        upstream.shutdown().await
+    };
+    let _ = tokio::time::timeout(GOODBYE, leaving).await;
 }
 
 /// Why an attempt failed.

@@ -107,6 +107,11 @@ impl Meter {
         self.shared.bytes_up.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
+    /// What the upstream took so far.
+    pub(crate) fn bytes_up(&self) -> u64 {
+        self.up
+    }
+
     /// What the local program took so far.
     pub(crate) fn bytes_down(&self) -> u64 {
         self.down

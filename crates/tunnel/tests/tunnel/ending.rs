@@ -96,6 +96,7 @@ async fn a_killed_program_frees_the_upstream_at_once() {
     expect(&mut local, GREETING).await;
     local.set_zero_linger().unwrap();
     drop(local);
+    far.expect(Options::sshd().farewell).await;
     far.left().await;
     assert_eq!(next(&mut ends).await.reason, EndReason::LocalClosed);
 }
@@ -300,4 +301,31 @@ async fn a_suspended_computer_gets_a_fresh_chance() {
     let mut ends = tunnel.ends();
     pass(seconds(51)).await;
     assert_eq!(next(&mut ends).await.reason, EndReason::Silent);
+}
+
+#[tokio::test]
+async fn a_program_that_only_looks_leaves_with_a_farewell() {
+    let (tunnel, mut control) = tunnel([], Options::sshd());
+    let mut ends = tunnel.ends();
+    // Before the far end has said anything, and after.
+    for greets in [false, true] {
+        let mut local = connect(&tunnel).await;
+        let mut far = control.far().await;
+        if greets {
+            far.send(GREETING).await;
+            expect(&mut local, GREETING).await;
+        }
+        drop(local);
+        far.expect(Options::sshd().farewell).await;
+        far.left().await;
+        assert_eq!(next(&mut ends).await.reason, EndReason::LocalClosed);
+    }
+    // Who has said something has said goodbye in their own way.
+    let mut local = connect(&tunnel).await;
+    let mut far = control.far().await;
+    far.send(GREETING).await;
+    local.write_all(b"SSH-2.0-mine\r\n").await.unwrap();
+    far.expect(b"SSH-2.0-mine\r\n").await;
+    drop(local);
+    far.left().await;
 }
