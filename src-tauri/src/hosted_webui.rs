@@ -2,7 +2,7 @@
 //!
 //! The page is whatever the cluster sends, so it is not trusted: it reaches one command, `local_proxy`, from its own
 //! origin in its own window, and that command knows ports of the signed-in account's sessions and nothing else
-//! (`docs/decisions/0010`). Its answers are `webui-bridge`'s; here are the window, the login, downloads and links.
+//! (`docs/decisions/0012`). Its answers are `webui-bridge`'s; here are the window, the login, downloads and links.
 
 mod downloads;
 mod leads;

@@ -14,7 +14,7 @@ use crate::network::Network;
 use crate::problem::text;
 use crate::transport::{CALL_TIMEOUT, broken, read_body, timed_out};
 
-/// Bound of the page and of its configuration, in bytes: about 10 kB each on 23.09 and 26.9.
+/// Bound of the page, in bytes: about 10 kB on 23.09 and 26.9.
 const PAGE_LIMIT: usize = 4 << 20;
 
 /// What a webserver shows to a browser.
@@ -22,8 +22,6 @@ const PAGE_LIMIT: usize = 4 << 20;
 pub struct WebPage {
     /// The server's own certificate in DER, when it was judged good; `None` without TLS.
     pub certificate: Option<Vec<u8>>,
-    /// `config.toml`, by which a WebUI finds its API; `None` where there is none.
-    pub configuration: Option<String>,
 }
 
 /// Fetches the page at an address, without credentials.
@@ -43,12 +41,7 @@ pub async fn web_page(endpoint: &Endpoint, network: &Network) -> Result<WebPage,
         let tls = response.extensions().get::<TlsInfo>();
         let certificate = tls.and_then(TlsInfo::peer_certificate).map(<[u8]>::to_vec);
         read_body(response, PAGE_LIMIT).await?;
-        let response = http.get(endpoint.join("/config.toml")).send().await.map_err(|e| broken(&e))?;
-        let configuration = match response.status().is_success() {
-            true => String::from_utf8(read_body(response, PAGE_LIMIT).await?.to_vec()).ok(),
-            false => None,
-        };
-        Ok(WebPage { certificate, configuration })
+        Ok(WebPage { certificate })
     };
     tokio::time::timeout(CALL_TIMEOUT, look).await.map_err(|_| timed_out())?
 }

@@ -34,8 +34,6 @@ pub struct WebUi {
     pub certificate: Option<Vec<u8>>,
     /// A private folder for what the page keeps: its own cookies and storage, apart from other clusters'.
     pub folder: PathBuf,
-    /// The page reached over https tells itself to speak http: it will not work, in no browser.
-    pub broken_by_http: bool,
     server: Server,
     tls: TlsChoice,
     demo: bool,
@@ -90,14 +88,11 @@ impl Berth {
         }
         let own_rules = account.tls.ca_file.is_some() || account.tls.accept_invalid_certificates;
         let url = format!("{}/", server.endpoint.to_string().trim_end_matches('/'));
-        let configured = page.configuration.as_deref().and_then(api_endpoint);
         Ok(WebUi {
             profile_id: account.profile_id.clone(),
             cookies: cookies(&cluster),
             certificate: page.certificate.filter(|_| own_rules),
             folder,
-            broken_by_http: server.endpoint.is_tls()
-                && configured.is_some_and(|endpoint| endpoint.starts_with("http://")),
             url,
             server,
             tls: account.tls,
@@ -216,26 +211,4 @@ impl Berth {
 
 fn cookies(cluster: &Cluster) -> Vec<(String, String)> {
     cluster.client().saved_login().map(|saved| saved.cookies()).unwrap_or_default()
-}
-
-/// `apiEndpoint = "..."` of a WebUI's configuration.
-fn api_endpoint(configuration: &str) -> Option<&str> {
-    let line = configuration.lines().find_map(|line| line.trim().strip_prefix("apiEndpoint"))?;
-    let value = line.trim_start().strip_prefix('=')?.trim();
-    value.strip_prefix('"')?.split('"').next()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_page_s_api_address_is_found() {
-        let real = "[general]\n# apiEndpointX = \"no\"\napiEndpoint = \"http://127.0.0.1:28090\"\n\
-                    apiEndpointText = \"Backend.AI 23.09\"\n";
-        assert_eq!(api_endpoint(real), Some("http://127.0.0.1:28090"));
-        assert_eq!(api_endpoint("apiEndpointText = \"x\"\n"), None);
-        assert_eq!(api_endpoint("apiEndpoint=\"https://x\""), Some("https://x"));
-        assert_eq!(api_endpoint("apiEndpoint = x"), None);
-    }
 }

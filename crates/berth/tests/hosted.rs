@@ -53,7 +53,7 @@ async fn a_window_gets_the_address_and_the_login() {
     let page = opened(&bench).await;
     assert_eq!(page.url, format!("{}/", bench.cluster.webserver_url().trim_end_matches('/')));
     assert!(page.cookies.iter().any(|(name, _)| name == "AIOHTTP_SESSION"));
-    assert!(page.certificate.is_none() && !page.broken_by_http);
+    assert!(page.certificate.is_none());
     assert!(sshkit::private_file::is_private(&page.folder).unwrap());
     assert_eq!(bench.berth.web_cookies(&page.profile_id).unwrap(), page.cookies);
     assert!(bench.berth.web_cookies("somebody else").is_none());

@@ -34,6 +34,15 @@
     return new Response(JSON.stringify(told.body), { status: told.status, headers });
   };
 
+  // A webserver behind a TLS proxy that does not know of it names itself with http, which a page under https may not
+  // call: such a WebUI works in no browser. It is the same server, so it works here.
+  const configuration = async (init) => {
+    const told = await fetch.call(window, `${CONFIG.base}config.toml`, init);
+    if (location.protocol !== "https:" || !told.ok) return told;
+    const text = (await told.text()).replaceAll(`"http://${location.host}`, `"https://${location.host}`);
+    return new Response(text, { status: told.status, headers: { "Content-Type": "text/plain" } });
+  };
+
   window.fetch = function (input, init) {
     let url;
     try {
@@ -42,7 +51,7 @@
       return fetch.call(window, input, init);
     }
     // Where the desktop app of 24.03 and later keeps its configuration; here the cluster's own is the right one.
-    if (url.protocol === "es6:") return fetch.call(window, `${CONFIG.base}config.toml`, init);
+    if (url.protocol === "es6:" || url.href === `${CONFIG.base}config.toml`) return configuration(init);
     if (url.origin === PROXY) return answer(url, input, init);
     const asked = fetch.call(window, input, init);
     if (url.origin === CONFIG.origin && LOGIN.test(url.pathname)) {

@@ -18,9 +18,6 @@ use crate::shell::Shell;
 /// What is said where the page does not know its desktop app any more.
 const UNKNOWN: &str = "This WebUI does not know the desktop app's way to open ports. Where its SSH/SFTP icon does \
                        nothing, use the one in Berth's main window.";
-/// What is said where the page will not reach its own API.
-const BROKEN: &str = "This WebUI was reached over https but is configured to call its server over http, which web \
-                      views and browsers refuse. The administrator can mend it (force_endpoint_protocol).";
 /// Zoom: least, most, step.
 const ZOOM: (f64, f64, f64) = (0.3, 3.0, 1.1);
 
@@ -61,9 +58,6 @@ pub(super) async fn open(app: &AppHandle, web_ui: WebUi) -> tauri::Result<()> {
     login::put(&window, &page, &page.web_ui.cookies).await;
     window.navigate(page.url.clone())?;
     watchdog::start(app, &page);
-    if page.web_ui.broken_by_http {
-        page.tell(app, BROKEN);
-    }
     Ok(())
 }
 
