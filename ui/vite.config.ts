@@ -32,7 +32,9 @@ export default defineConfig(({ mode }) => ({
           environment: "node",
           include: ["tests/**/*.test.ts"],
           globalSetup: "tests/setup.ts",
-          testTimeout: 30_000,
+          // Limits are there for what hangs: a busy machine may take its time.
+          testTimeout: 120_000,
+          expect: { poll: { timeout: 30_000 } },
           hookTimeout: 60_000,
           maxWorkers: 2,
         },

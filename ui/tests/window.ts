@@ -51,7 +51,7 @@ export async function openWindow(scenario: string, options: OpenOptions = {}) {
     reducedMotion: options.motion ? "no-preference" : "reduce",
   };
   const page = await (await browser.newContext(context)).newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(30_000);
   page.on("pageerror", (error) => problems.push(`page error: ${error.message}`));
   page.on("console", (message) => {
     // Ant Design says this about a popup whose trigger has left meanwhile, in development builds.
@@ -113,7 +113,7 @@ export class Window {
 
   /** Waits until the element with this test id has the focus. */
   async focusOn(testId: string): Promise<void> {
-    await expect.poll(() => this.focused(), { timeout: 5_000 }).toBe(testId);
+    await expect.poll(() => this.focused()).toBe(testId);
   }
 
   /** Waits until the window has taken on these settings. */
