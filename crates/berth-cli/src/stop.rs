@@ -2,6 +2,9 @@
 
 use berth::Error;
 
+/// The signal of Ctrl-C.
+pub(crate) const INTERRUPT: i32 = 2;
+
 /// The exit code of a program that a signal has ended, as shells count.
 pub(crate) fn stopped_by(signal: i32) -> u8 {
     u8::try_from(128 + signal).unwrap_or(255)
@@ -52,6 +55,6 @@ impl Stop {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-        2
+        INTERRUPT
     }
 }

@@ -5,7 +5,7 @@
 
 mod support;
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::process::Stdio;
 
 use support::{World, finish, first_line};
@@ -115,6 +115,26 @@ fn a_killed_ssh_leaves_no_proxy() {
         assert!(std::time::Instant::now() < hang, "the proxy goes on without ssh");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
+}
+
+#[test]
+fn sftp_goes_on_after_ctrl_c() {
+    // At a terminal the key reaches the proxy, too, and sftp has only broken off a transfer.
+    let world = World::signed_in();
+    let mut command = world.berth(["proxy", "--stdio", SESSION]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let mut read_line = || {
+        let stdout = child.stdout.as_mut().unwrap();
+        stdout.bytes().map(Result::unwrap).take_while(|byte| *byte != b'\n').count()
+    };
+    assert!(read_line() > 0, "sshd's version");
+    send("INT", child.id());
+    child.stdin.as_mut().unwrap().write_all(b"SSH-2.0-test\r\n").unwrap();
+    let mut packet = [0; 5];
+    child.stdout.as_mut().unwrap().read_exact(&mut packet).unwrap();
+    send("TERM", child.id());
+    assert_eq!(child.wait().unwrap().code(), Some(143), "it was there until it was told itself");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! Nothing but the far end's bytes goes to stdout.
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use berth::terminal::SessionName;
@@ -11,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::stop::{Stop, stopped_by};
+use crate::stop::{INTERRUPT, Stop, stopped_by};
 
 /// A shell is watched from then on.
 const WATCH_AFTER: Duration = Duration::from_secs(5);
@@ -67,7 +68,7 @@ impl Proxy {
         let code = tokio::select! {
             done = &mut relay => return done.map(|()| 0).map_err(Failure::from),
             error = ended(context, &session.id) => return Err(error.into()),
-            signal = stop.asked() => stopped_by(signal),
+            signal = told_to_stop(&mut stop) => stopped_by(signal),
             () = nobody_reads() => 0,
         };
         // ssh has gone, and what it said last is perhaps still on its way.
@@ -93,6 +94,17 @@ async fn ended(context: &Context, id: &str) -> Error {
                 format!("The session “{}” has ended.", session.name),
                 "Files outside mounted folders are gone with it. Start a new session to go on.",
             );
+        }
+    }
+}
+
+/// Waits for a signal that is meant for this program. Ctrl-C goes to everything at the terminal, and who started this
+/// decides what it ends: ssh leaves, which is noticed; sftp breaks off a transfer and goes on.
+async fn told_to_stop(stop: &mut Stop) -> i32 {
+    loop {
+        let signal = stop.asked().await;
+        if !cfg!(unix) || signal != INTERRUPT || std::io::stdin().is_terminal() {
+            return signal;
         }
     }
 }
