@@ -188,6 +188,7 @@ describe("a key whose permissions were widened", () => {
 describe("the page of keys", () => {
   async function keysPage(options: OpenOptions = {}) {
     const w = await openWindow("signed-in", options);
+    await w.seen("nav-keys");
     await w.page.keyboard.press("Control+3");
     await w.seen("keys-page");
     return w;

@@ -5,7 +5,7 @@
  */
 import { Button } from "antd";
 import { X } from "lucide-react";
-import { type MouseEvent, type ReactNode, useEffect, useId, useLayoutEffect, useRef } from "react";
+import { type MouseEvent, type ReactNode, useId, useLayoutEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 
 export interface DialogProps {
@@ -54,7 +54,7 @@ function Panel({
   }, []);
 
   // Esc answers a question inside the dialog first. By the time of `cancel` the question has gone.
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.key === "Escape") answering.current = hasOpenPopconfirm(ref.current);
     };

@@ -1,7 +1,7 @@
 /** The account's sessions: search, filter, refresh, and the table with its states. */
 import { Button, Empty, Input, type InputRef, Segmented, Skeleton, Tooltip } from "antd";
 import { RefreshCw, Search, X } from "lucide-react";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Failure } from "../backend/backend";
 import type { Session } from "../bindings/Session";
@@ -134,7 +134,7 @@ function matches(session: Session, text: string): boolean {
 
 /** "/" goes to the search field, unless something is being typed elsewhere. */
 function useSlashFocuses(search: { current: InputRef | null }): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement | null;
       const typing = target?.closest("input, textarea, select, [contenteditable]");

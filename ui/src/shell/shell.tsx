@@ -1,6 +1,6 @@
 /** The window of a signed-in account: rail, top bar, page, and the dialogs over it. */
 import { Alert, Button } from "antd";
-import { useEffect } from "react";
+import { useEffect, useLayoutEffect } from "react";
 import { useTranslation } from "react-i18next";
 import type { Account } from "../bindings/Account";
 import { ConnectionDialog } from "../connections/connection-dialog";
@@ -40,7 +40,8 @@ function Frame({ account, expired, times }: Props) {
     askSignIn(expired);
   }, [expired, askSignIn]);
 
-  useEffect(() => {
+  // Before the first paint: keys pressed as soon as the window shows count.
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const page = PAGES[Number(event.key) - 1];
       if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && page !== undefined) {
