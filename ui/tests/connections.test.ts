@@ -70,12 +70,19 @@ describe("the dialog", () => {
     const w = await connected();
     expect(await w.attribute("connection-state", "data-state")).toBe("listening");
     await w.reads("connection-state", "Listening");
+    expect(await w.attribute("connection-awake", "data-awake")).toBe("false");
     await w.patchConnection(ID, {
       traffic: { open: 1, total: 1, bytesUp: 1536, bytesDown: 5_000_000, busySince: ago(0) },
     });
     await w.reads("connection-state", "In use by 1 program");
     expect(await w.text("connection-bytes-up")).toBe("1.5 KiB");
     expect(await w.text("connection-bytes-down")).toBe("4.77 MiB");
+    expect(await w.attribute("connection-awake", "data-awake")).toBe("true");
+    await w.patchConnection(ID, { silentSince: ago(4000) });
+    await w.reads("connection-state", "No answer");
+    await w.seen("connection-no-answer");
+    await w.patchConnection(ID, { silentSince: null });
+    await w.gone("connection-no-answer");
     const incident = {
       at: ago(0),
       error: { code: "path-lost", message: "m", hint: "h", details: { session: "vision-train" } },

@@ -191,6 +191,15 @@ const screens: Screen[] = [
     },
   },
   {
+    name: "connection-no-answer",
+    scenario: "signed-in",
+    show: async (w) => {
+      await openSsh(w, "vision-train");
+      await w.patchConnection("c-vision-train-sshd", { traffic: busy.traffic, silentSince: ago(9000) });
+      await w.seen("connection-no-answer");
+    },
+  },
+  {
     name: "connection-saved-key",
     scenario: "signed-in",
     options: { startup: { connections } },

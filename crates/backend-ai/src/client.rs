@@ -10,7 +10,7 @@ use crate::listing::Dialect;
 use crate::login::Login;
 use crate::network::Network;
 use crate::probe::{AccessMode, Server};
-use crate::stream::PoolRefresh;
+use crate::stream::{PathWatch, PoolRefresh};
 use crate::transport::{Answer, Call, Failure, JSON_LIMIT, Transport};
 use crate::version::ApiVersion;
 
@@ -27,6 +27,7 @@ struct Inner {
     dialect: Dialect,
     streams_by_name: AtomicBool,
     pool_refresh: PoolRefresh,
+    path_watch: PathWatch,
     dialling_spare: AtomicBool,
 }
 
@@ -56,6 +57,7 @@ impl Client {
                 dialect: Dialect::default(),
                 streams_by_name: AtomicBool::new(false),
                 pool_refresh: PoolRefresh::default(),
+                path_watch: PathWatch::default(),
                 dialling_spare: AtomicBool::new(false),
             }),
         })
@@ -96,6 +98,10 @@ impl Client {
 
     pub(crate) fn pool_refresh(&self) -> &PoolRefresh {
         &self.inner.pool_refresh
+    }
+
+    pub(crate) fn path_watch(&self) -> &PathWatch {
+        &self.inner.path_watch
     }
 
     /// The present login.

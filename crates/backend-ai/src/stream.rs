@@ -9,10 +9,13 @@ mod end;
 mod frame;
 mod open;
 mod parameters;
+mod path;
 mod pool;
+mod pulse;
 mod socket;
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::{fmt, io};
 
@@ -20,8 +23,10 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 pub use end::StreamEnd;
 pub use parameters::AppParameters;
+pub(crate) use path::PathWatch;
 use pool::KeepRefreshing;
 pub(crate) use pool::PoolRefresh;
+use pulse::Path;
 use socket::Socket;
 
 /// One stream to an app of a session: the bytes of one TCP connection inside it.
@@ -36,8 +41,8 @@ pub struct AppStream {
 }
 
 impl AppStream {
-    fn new(upgraded: reqwest::Upgraded) -> Self {
-        Self { socket: Socket::new(upgraded), _keep_pool: None }
+    fn new(upgraded: reqwest::Upgraded, path: Arc<dyn Path>) -> Self {
+        Self { socket: Socket::new(upgraded, Some(path)), _keep_pool: None }
     }
 
     /// Holds something for as long as the stream lives.

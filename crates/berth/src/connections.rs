@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use backend_ai::{AppParameters, SessionRef, StreamError};
+use backend_ai::{AppParameters, SessionRef};
 use sshkit::command::{Shell, Target};
 use sshkit::key_store::KeyStore;
 use sshkit::known_hosts::{self, KnownHosts};
@@ -37,10 +37,11 @@ pub const SSHD: &str = "sshd";
 pub(crate) const SESSION_USER: &str = "work";
 /// The session's private key, relative to its home folder (protocol.md 5.3).
 const KEY_FILE: &str = "id_container";
-/// A real sshd sends its banner at once; one that is just being started may take this long.
-const BANNER_WITHIN: Duration = Duration::from_secs(15);
-/// dropbear closes without a banner while five others are signing in: worth another try.
-const BANNER_TRIES: u32 = 3;
+/// A real sshd sends its banner at once; these are the times that one stream after the other gets for it. dropbear
+/// closes without a banner while five others are signing in, and a webserver hides that.
+const BANNER_WITHIN: [Duration; 3] = [Duration::from_secs(3), Duration::from_secs(3), Duration::from_secs(4)];
+/// How long such a stream may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
 /// How often moving byte counts are told to the hosts, while a local program is connected.
 const FIGURES_EVERY: Duration = Duration::from_secs(1);
 
@@ -320,6 +321,7 @@ impl Connections {
         let mut changes = connection.tunnel.changes();
         let mut ends = connection.tunnel.ends();
         let mut login = connection.cluster.login_changes();
+        let mut silence = connection.cluster.client().silent_since();
         let mut told = None;
         loop {
             let shown = self.snapshot(&connection);
@@ -332,6 +334,7 @@ impl Connections {
                 () = connection.stopped.cancelled() => return,
                 changed = changes.changed() => if changed.is_err() { return },
                 changed = login.changed() => if changed.is_err() { return },
+                changed = silence.changed() => if changed.is_err() { return },
                 () = tokio::time::sleep(FIGURES_EVERY), if busy => {}
                 end = ends.recv() => match end {
                     Ok(end) => self.note_end(&connection, &end),
@@ -541,6 +544,7 @@ impl Connections {
     fn snapshot(&self, connection: &OpenConnection) -> Connection {
         let ssh = (connection.app == SSHD).then(|| self.target(connection));
         let traffic = connection.tunnel.traffic();
+        let silent_since = *connection.cluster.client().silent_since().borrow();
         let seen = lock(&connection.seen);
         let state = if seen.session_ended {
             ConnectionState::SessionEnded
@@ -575,6 +579,7 @@ impl Connections {
                 busy_since: traffic.busy_since.map(clock::text),
             },
             opened_at: connection.opened_at.clone(),
+            silent_since: silent_since.filter(|_| traffic.open > 0).map(clock::text),
             incident: seen.incident.clone(),
         }
     }
@@ -648,37 +653,34 @@ async fn download_key(cluster: &Cluster, session: &SessionRef) -> Result<Vec<u8>
 async fn see_banner(connector: &AppConnector) -> Result<(), Error> {
     let session = &connector.session.name;
     let address = connector.cluster.address();
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let seen = tokio::time::timeout(BANNER_WITHIN, async {
-            let mut stream = connector.open_stream().await?;
-            let first = stream.fill_buf().await.map(|b| b.to_vec()).unwrap_or_default();
-            if is_banner(&first) {
-                let _ = stream.write_all(tunnel::SSH_FAREWELL).await;
+    let mute =
+        error::ended("no-first-byte", &format!("The SSH server of “{session}” did not answer."), session);
+    let mut refused = mute.clone();
+    for (tried, within) in (0..).zip(BANNER_WITHIN) {
+        tokio::time::sleep(Duration::from_millis(500) * tried).await;
+        refused = match connector.open_stream().await {
+            Ok(mut stream) => {
+                let first = tokio::time::timeout(within, stream.fill_buf()).await;
+                let greeted = matches!(&first, Ok(Ok(bytes)) if is_banner(bytes));
+                // One that is mute may yet wake, and would keep a place for nobody.
+                let last_words = async {
+                    stream.write_all(tunnel::SSH_FAREWELL).await?;
+                    stream.shutdown().await
+                };
+                let _ = tokio::time::timeout(GOODBYE, last_words).await;
+                if greeted {
+                    return Ok(());
+                }
+                mute.clone()
             }
-            let _ = stream.shutdown().await;
-            Ok::<_, StreamError>(first)
-        })
-        .await;
-        let refused = match seen {
-            Ok(Ok(first)) if is_banner(&first) => return Ok(()),
-            Ok(Ok(_)) | Err(_) => error::ended(
-                "no-first-byte",
-                &format!("The SSH server of “{session}” did not answer."),
-                session,
-            ),
             // Only what waiting may mend is tried again.
-            Ok(Err(e)) => match error::stream(&e, session, &connector.app, &address) {
+            Err(e) => match error::stream(&e, session, &connector.app, &address) {
                 error if error.code == "app-failed" => error,
                 error => return Err(error),
             },
         };
-        if tries == BANNER_TRIES {
-            return Err(refused);
-        }
-        tokio::time::sleep(Duration::from_millis(500) * tries).await;
     }
+    Err(refused)
 }
 
 /// The stable code of how a connection ended.

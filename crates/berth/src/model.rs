@@ -398,6 +398,9 @@ pub struct Connection {
     pub traffic: Traffic,
     /// When the port was opened.
     pub opened_at: String,
+    /// Since when the cluster has answered neither the local programs' connections nor a new one; absent while it
+    /// answers, and while no local program is connected.
+    pub silent_since: Option<String>,
     /// What last went wrong.
     pub incident: Option<Incident>,
 }

@@ -27,7 +27,11 @@ const BACKOFF: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(
 
 /// A refusal that took longer than this to come is not asked for again: it was a time limit that ran out, or a person
 /// who signed in, and the local program has waited long enough.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The parts of the time for a first byte that one upstream after the other gets. A webserver hides that an sshd had no
+/// place free and hung up, so that another one soon is more likely to be served than the first is to speak.
+const FIRST_BYTE: [f64; 3] = [0.25, 0.25, 0.5];
 
 /// How long upstreams that close before their first byte are replaced. dropbear does so when all its places
 /// are taken by connections that are signing in; each is free again after a second or two, or after a
@@ -104,7 +108,7 @@ impl<C: Connector> Connection<C> {
         let mut tries = Tries::default();
         loop {
             let began = Instant::now();
-            let failure = match self.attempt().await? {
+            let failure = match self.attempt(tries.first_byte(&self.options)).await? {
                 Ok(upstream) => return Ok((upstream, place)),
                 Err(failure) => failure,
             };
@@ -117,7 +121,10 @@ impl<C: Connector> Connection<C> {
     }
 
     /// One attempt. The outer error ends the connection: the local program has gone.
-    async fn attempt(&mut self) -> Result<Result<C::Stream, Failure>, EndReason> {
+    async fn attempt(
+        &mut self,
+        first_byte: Option<Duration>,
+    ) -> Result<Result<C::Stream, Failure>, EndReason> {
         let limit = self.options.open_within;
         // Boxed, since the future of a handshake is large and would be part of the task for all its life.
         let opening = Box::pin(tokio::time::timeout(limit, self.connector.open()));
@@ -126,25 +133,27 @@ impl<C: Connector> Connection<C> {
             Ok(Err(refusal)) => return Ok(Err(Failure::Refused(refusal))),
             Err(_) => return Ok(Err(Failure::Refused(Refusal::open_timeout(limit)))),
         };
-        let Some(limit) = self.options.first_byte_within else { return Ok(Ok(upstream)) };
+        let Some(limit) = first_byte else { return Ok(Ok(upstream)) };
         self.local.sent = 0;
         let connector = &*self.connector;
         let greeted = std::future::poll_fn(|cx| self.local.poll_greeted(&mut upstream, connector, cx));
         match tokio::time::timeout(limit, greeted).await {
             Ok(Ok(greeted)) => Ok(greeted.map(|()| upstream)),
             Ok(Err(gone)) => {
-                if self.local.early.is_empty() {
-                    leave(&mut upstream, self.options.farewell).await;
-                }
+                leave(&mut upstream, self.local.farewell(&self.options)).await;
                 Err(gone)
             }
-            Err(_) => Ok(Err(Failure::Mute)),
+            Err(_) => {
+                // It may yet wake, and would keep a place for nobody.
+                leave(&mut upstream, self.local.farewell(&self.options)).await;
+                Ok(Err(Failure::Mute))
+            }
         }
     }
 }
 
 /// Says some last words and shuts down. Whether it was heard makes no difference any more.
-async fn leave<S: AsyncWrite + Unpin>(upstream: &mut S, farewell: &[u8]) {
+pub(crate) async fn leave<S: AsyncWrite + Unpin>(upstream: &mut S, farewell: &[u8]) {
     let leaving = async {
         upstream.write_all(farewell).await?;
         upstream.shutdown().await
@@ -204,12 +213,18 @@ impl Tries {
                 self.crowded += 1;
                 (now.duration_since(since) < CROWDED_FOR).then(|| jittered(pause))
             }
-            // It has had its time; a fresh upstream gets it once more.
+            // It has had its time; a fresh upstream gets another.
             Failure::Mute => {
                 self.mute += 1;
-                (self.mute == 1).then_some(Duration::ZERO)
+                (self.mute < FIRST_BYTE.len()).then_some(Duration::ZERO)
             }
         }
+    }
+
+    /// How long the next upstream may take to its first byte.
+    pub(crate) fn first_byte(&self, options: &Options) -> Option<Duration> {
+        let part = FIRST_BYTE.get(self.mute).copied().unwrap_or_default();
+        options.first_byte_within.map(|all| all.mul_f64(part))
     }
 }
 
@@ -294,6 +309,17 @@ impl Local {
         }
     }
 
+    /// What to say to an upstream that the program will not talk to: it fits in only where no packet was sent yet.
+    fn farewell<'a>(&self, options: &'a Options) -> &'a [u8] {
+        let first_line = options.farewell.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        match &self.early[..self.sent] {
+            [] => options.farewell,
+            // The program has greeted already.
+            [greeting @ .., b'\n'] if !greeting.contains(&b'\n') => &options.farewell[first_line..],
+            _ => b"",
+        }
+    }
+
     /// Ends a connection that had no upstream: with a reset, for it was never served.
     fn refuse(self) {
         // If the system will not, dropping it closes it the ordinary way.
@@ -348,10 +374,15 @@ mod tests {
     }
 
     #[test]
-    fn a_mute_upstream_is_replaced_once() {
-        let now = Instant::now();
+    fn mute_upstreams_are_replaced_twice_and_get_all_the_time_together() {
+        let (now, options) = (Instant::now(), Options::sshd());
         let mut tries = Tries::default();
-        assert_eq!(tries.pause_after(&Failure::Mute, now, now), Some(Duration::ZERO));
-        assert_eq!(tries.pause_after(&Failure::Mute, now, now), None);
+        let mut all = tries.first_byte(&options).unwrap();
+        while let Some(pause) = tries.pause_after(&Failure::Mute, now, now) {
+            assert_eq!(pause, Duration::ZERO);
+            all += tries.first_byte(&options).unwrap();
+        }
+        assert_eq!((tries.mute, Some(all)), (3, options.first_byte_within));
+        assert_eq!(tries.first_byte(&Options::default()), None);
     }
 }

@@ -62,7 +62,8 @@ pub struct Options {
     pub sign_in_takes: Duration,
     /// How long one attempt to open an upstream may take.
     pub open_within: Duration,
-    /// The far end speaks first, and this soon after its stream is open; otherwise the attempt has failed.
+    /// The far end speaks first, and this soon after a stream is open, three in turn at most: of those that stay mute
+    /// the first two are replaced after a quarter of the time each.
     /// A local program that stops sending before that first byte is taken to have gone. `None`: either
     /// side may speak first.
     pub first_byte_within: Option<Duration>,
@@ -115,8 +116,8 @@ impl Options {
             // turned away costs more than to queue: a webserver hides that close, so it shows only by the
             // missing first byte.
             sign_in_takes: Duration::from_secs(1),
-            // protocol.md 4.5 rule 4.
-            first_byte_within: Some(Duration::from_secs(15)),
+            // protocol.md 4.5 rule 4. The app has been started before the stream opens, and greets at once.
+            first_byte_within: Some(Duration::from_secs(10)),
             // protocol.md 4.5 rule 2: a healthy dropbear is heard every 15 s (52 bytes, seen on 23.09.10
             // and 26.9.6), so this is three keep-alives lost.
             silence_limit: Some(Duration::from_secs(50)),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::Instant;
 
-use crate::connection::{Failure, Tries};
+use crate::connection::{Failure, Tries, leave};
 use crate::silence::Silence;
 use crate::{Connector, EndReason, Options, Refusal};
 
@@ -128,7 +128,7 @@ async fn open<C: Connector>(connector: &C, options: &Options) -> Result<C::Strea
     let mut tries = Tries::default();
     loop {
         let began = Instant::now();
-        let failure = match attempt(connector, options).await {
+        let failure = match attempt(connector, options, tries.first_byte(options)).await {
             Ok(upstream) => return Ok(upstream),
             Err(failure) => failure,
         };
@@ -138,20 +138,28 @@ async fn open<C: Connector>(connector: &C, options: &Options) -> Result<C::Strea
     }
 }
 
-async fn attempt<C: Connector>(connector: &C, options: &Options) -> Result<C::Stream, Failure> {
+async fn attempt<C: Connector>(
+    connector: &C,
+    options: &Options,
+    first_byte: Option<Duration>,
+) -> Result<C::Stream, Failure> {
     let limit = options.open_within;
     let mut upstream = match tokio::time::timeout(limit, connector.open()).await {
         Ok(Ok(upstream)) => upstream,
         Ok(Err(refusal)) => return Err(Failure::Refused(refusal)),
         Err(_) => return Err(Failure::Refused(Refusal::open_timeout(limit))),
     };
-    let Some(limit) = options.first_byte_within else { return Ok(upstream) };
+    let Some(limit) = first_byte else { return Ok(upstream) };
     match tokio::time::timeout(limit, upstream.fill_buf()).await {
         Ok(Ok([])) => Err(Failure::Crowded),
         Ok(Ok(_)) => Ok(upstream),
         Ok(Err(error)) => {
             Err(Failure::Refused(connector.explain(&error).unwrap_or_else(|| Refusal::unexplained(&error))))
         }
-        Err(_) => Err(Failure::Mute),
+        Err(_) => {
+            // It may yet wake, and would keep a place for nobody.
+            leave(&mut upstream, options.farewell).await;
+            Err(Failure::Mute)
+        }
     }
 }

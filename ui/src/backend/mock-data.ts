@@ -269,6 +269,7 @@ export function makeConnection(
     state: "listening",
     traffic: { open: 0, total: 0, bytesUp: 0, bytesDown: 0, busySince: null },
     openedAt: ago(0),
+    silentSince: null,
     incident: null,
     ...more,
   };

@@ -80,6 +80,11 @@ traffic: Traffic,
  */
 openedAt: string, 
 /**
+ * Since when the cluster has answered neither the local programs' connections nor a new one; absent while it
+ * answers, and while no local program is connected.
+ */
+silentSince: string | null, 
+/**
  * What last went wrong.
  */
 incident: Incident | null, };

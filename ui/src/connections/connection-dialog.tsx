@@ -15,7 +15,7 @@ import { useConnections } from "../state/live";
 import { useScreen } from "../state/screen";
 import { CommandLine } from "./command-line";
 import { KeySection } from "./key-section";
-import { Bytes, StateLine } from "./live-state";
+import { AwakeLine, Bytes, StateLine } from "./live-state";
 import { StopButton } from "./stop-button";
 import { portReasonText } from "./words";
 
@@ -60,6 +60,16 @@ function Body({ connection }: { connection: Connection }) {
         <span className="spacer" />
         <Bytes connection={connection} testIds />
       </div>
+      <AwakeLine connection={connection} />
+      {connection.silentSince === null ? null : (
+        <Alert
+          type="warning"
+          showIcon
+          title={t("connection.noAnswer", { since: formatClock(connection.silentSince, i18n.language) })}
+          description={t("connection.noAnswerMeans")}
+          data-testid="connection-no-answer"
+        />
+      )}
       {connection.state === "signInNeeded" ? (
         <Alert
           type="warning"

@@ -4,7 +4,7 @@ import { ArrowDown, ArrowUp } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import type { Connection } from "../bindings/Connection";
 import type { ConnectionState } from "../bindings/ConnectionState";
-import { formatBytes } from "../lib/format";
+import { formatBytes, formatClock } from "../lib/format";
 import { stateText } from "./words";
 
 type Dot = "success" | "processing" | "warning" | "default" | "error";
@@ -15,9 +15,25 @@ const DOTS: Readonly<Record<ConnectionState, Dot>> = {
   stopped: "default",
 };
 
+/** What a connected program means for the session: the cluster does not take it for idle meanwhile. */
+export function AwakeLine({ connection }: { connection: Connection }) {
+  const { t, i18n } = useTranslation();
+  if (connection.state !== "listening") return null;
+  const { busySince } = connection.traffic;
+  return (
+    <p className="quiet awake" data-testid="connection-awake" data-awake={busySince !== null}>
+      {busySince === null
+        ? t("connection.notAwake")
+        : t("connection.awake", { since: formatClock(busySince, i18n.language) })}
+    </p>
+  );
+}
+
 export function StateLine({ connection, testId }: { connection: Connection; testId?: string }) {
   const { t } = useTranslation();
-  const busy = connection.state === "listening" && connection.traffic.open > 0;
+  const listening = connection.state === "listening";
+  const silent = listening && connection.silentSince !== null;
+  const dot = silent ? "warning" : listening && connection.traffic.open > 0 ? "processing" : undefined;
   return (
     <span
       className="state-line"
@@ -26,7 +42,7 @@ export function StateLine({ connection, testId }: { connection: Connection; test
       data-state={connection.state}
       data-open={connection.traffic.open}
     >
-      <Badge status={busy ? "processing" : DOTS[connection.state]} />
+      <Badge status={dot ?? DOTS[connection.state]} />
       {stateText(t, connection)}
     </span>
   );

@@ -18,6 +18,7 @@ export function portReasonText(t: TFunction, reason: PortReason): string {
 
 export function stateText(t: TFunction, connection: Connection): string {
   if (connection.state !== "listening") return t(`connection.state.${connection.state}`);
+  if (connection.silentSince !== null) return t("connection.state.noAnswer");
   const { open } = connection.traffic;
   return open === 0 ? t("connection.state.listening") : t("connection.state.inUse", { count: open });
 }

@@ -21,7 +21,8 @@ pub enum StreamEnd {
     /// A message was larger than the server takes (1009).
     #[error("a message was larger than the server takes")]
     TooLarge,
-    /// No byte and no answer to a ping for 90 seconds.
+    /// No answer to a ping: for seconds where a new connection is answered, for 45 s where none is, for 90 s without
+    /// any byte where the answer may be late for other reasons.
     #[error("the server no longer answers")]
     PathLost,
     /// The transport failed, or ended without a close.

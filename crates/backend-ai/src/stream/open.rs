@@ -115,9 +115,14 @@ impl Client {
             agreed(response.headers(), &key).map_err(not_a_websocket)?;
             let upgraded =
                 response.upgrade().await.map_err(|e| not_a_websocket(crate::transport::root_cause(&e)))?;
-            Ok(AppStream::new(upgraded))
+            Ok(AppStream::new(upgraded, self.path()))
         };
-        tokio::time::timeout(CALL_TIMEOUT, exchange).await.map_err(|_| timed_out())?
+        // Starting an app takes a healthy server seconds; one that answers nobody is not waited for.
+        tokio::select! {
+            biased;
+            opened = tokio::time::timeout(CALL_TIMEOUT, exchange) => opened.map_err(|_| timed_out())?,
+            () = self.fell_silent() => Err(Error::Unreachable { what: "it does not answer".to_owned() }.into()),
+        }
     }
 
     /// Finds the reason of a failed handshake (protocol.md 4.4): what the refusal says, and where it says nothing,

@@ -1,27 +1,23 @@
 //! A WebSocket client as a byte stream, over any transport that was upgraded already.
 //!
-//! The reading side keeps the stream alive: it answers pings, sends its own every 25 s and finds out when the path
-//! is dead (protocol.md 4.5, rule 1). Control frames leave with the writer's bytes, or from the reading side when
-//! the writer is not waiting for the transport, so that neither takes the other's wake-up away.
+//! The reading side keeps the stream alive: it answers pings and sends its own, by which `Pulse` finds out when the
+//! path is dead. Control frames leave with the writer's bytes, or from the reading side when the writer is not
+//! waiting for the transport, so that neither takes the other's wake-up away.
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::decoder::{Decoder, Received};
 use super::encoder::Encoder;
 use super::end::StreamEnd;
+use super::pulse::{Path, Pulse, Step};
 
-/// Time between our pings.
-const PING: Duration = Duration::from_secs(25);
-/// Pings without any answer or data after which the path is about to be given up.
-const UNANSWERED: u32 = 3;
-/// What is left of 90 s after that many pings.
-const LAST_CHANCE: Duration = Duration::from_secs(15);
 /// How long the transport may take to accept our close, and how long the far end may take to answer it.
 const CLOSE_SENT: Duration = Duration::from_secs(2);
 const CLOSE_ANSWERED: Duration = Duration::from_secs(10);
@@ -46,17 +42,15 @@ pub(crate) struct Socket<T> {
     /// The writer's wake-up is registered with the transport.
     writer_waits: bool,
     clock: Pin<Box<Sleep>>,
-    /// Bytes came since the clock last rang.
-    heard: bool,
+    pulse: Pulse,
     /// Payload went either way since the clock last rang.
     busy: bool,
-    /// Rings without a byte in between.
-    silent: u32,
     shutdown: Option<Pin<Box<Sleep>>>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
-    pub(crate) fn new(io: T) -> Self {
+    pub(crate) fn new(io: T, path: Option<Arc<dyn Path>>) -> Self {
+        let pulse = Pulse::new(path, Instant::now());
         Self {
             io,
             decoder: Decoder::new(),
@@ -66,10 +60,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             close_code: None,
             unflushed: false,
             writer_waits: false,
-            clock: Box::pin(sleep(PING)),
-            heard: true,
+            clock: Box::pin(sleep_until(pulse.next())),
+            pulse,
             busy: false,
-            silent: 0,
             shutdown: None,
         }
     }
@@ -90,7 +83,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
                     return Poll::Ready(Ok(()));
                 }
                 Ok(Received::Ping(ping)) => self.encoder.pong(ping),
-                Ok(Received::Pong) => {}
+                Ok(Received::Pong) => self.pulse.pong(),
                 Ok(Received::Close(code)) => self.closed(code, cx),
                 Ok(Received::More) => {
                     self.send_controls(cx);
@@ -113,7 +106,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
                 let amount = room.filled().len();
                 if amount > 0 {
                     self.decoder.filled(amount);
-                    self.heard = true;
+                    self.pulse.heard(amount);
                 } else if self.encoder.closing() {
                     self.read_end = Some(ReadEnd::Clean);
                 } else {
@@ -143,22 +136,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             self.read_end = Some(ReadEnd::Clean);
             return;
         }
-        if std::mem::take(&mut self.heard) {
-            self.silent = 0;
-        } else {
-            self.silent += 1;
-        }
         if !std::mem::take(&mut self.busy) {
             self.decoder.shrink();
             self.encoder.shrink();
         }
-        if self.silent > UNANSWERED {
-            self.end(StreamEnd::PathLost);
-            return;
+        match self.pulse.feel(self.clock.deadline(), Instant::now()) {
+            Step::Lost => return self.end(StreamEnd::PathLost),
+            Step::Ping => self.encoder.ping(),
+            Step::Wait => {}
         }
-        self.encoder.ping();
-        let next = if self.silent == UNANSWERED { LAST_CHANCE } else { PING };
-        self.clock.as_mut().reset(Instant::now() + next);
+        self.clock.as_mut().reset(self.pulse.next());
     }
 
     /// The far end closes.
@@ -241,6 +228,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         ready!(self.poll_drained(cx))?;
         let amount = self.encoder.data(buf);
         self.busy = true;
+        self.pulse.sent(amount);
         // The bytes are accepted in any case; what does not leave now leaves with the next write or flush.
         if let Poll::Ready(Err(error)) = self.poll_sent(cx) {
             return Poll::Ready(Err(error));

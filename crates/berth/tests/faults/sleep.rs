@@ -31,7 +31,7 @@ async fn a_server_that_sleeps_for_a_while_is_waited_for() {
     // Both wait: the transfer, and a program that comes meanwhile.
     let other = tokio::spawn(greeted(far.local().await));
     tokio::time::pause();
-    tokio::time::sleep(Duration::from_secs(10)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
     tokio::time::resume();
     assert_eq!(far.now().traffic.open, 2);
     far.server.signal("-CONT", 'S');

@@ -150,22 +150,31 @@ async fn an_sshd_that_never_has_a_place_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_mute_upstream_is_replaced_once() {
+async fn mute_upstreams_are_replaced_within_ten_seconds() {
     let (tunnel, mut control) = tunnel([], Options::sshd());
     let mut ends = tunnel.ends();
     let mut local = connect(&tunnel).await;
     let mut mute = control.far().await;
-    pass(seconds(16)).await;
+    pass(seconds(3)).await;
+    // One that wakes later keeps no place for nobody.
+    mute.expect(tunnel::SSH_FAREWELL).await;
     mute.left().await;
     let mut far = control.far().await;
     far.send(GREETING).await;
     expect(&mut local, GREETING).await;
 
     let mut local = connect(&tunnel).await;
-    let _first = control.far().await;
-    pass(seconds(16)).await;
+    local.write_all(b"SSH-2.0-test\r\n").await.unwrap();
+    let mut first = control.far().await;
+    first.expect(b"SSH-2.0-test\r\n").await;
+    pass(seconds(3)).await;
+    // It was greeted already.
+    let greeting = tunnel::SSH_FAREWELL.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    first.expect(&tunnel::SSH_FAREWELL[greeting..]).await;
     let _second = control.far().await;
-    pass(seconds(16)).await;
+    pass(seconds(3)).await;
+    let _third = control.far().await;
+    pass(seconds(6)).await;
     expect_gone(&mut local).await;
     assert_eq!(next(&mut ends).await.reason, EndReason::NoFirstByte);
 }
