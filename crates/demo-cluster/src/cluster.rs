@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::account::Account;
-use crate::container::{Container, ContainerError, ContainerSpec};
+use crate::container::{Container, ContainerError, ContainerSpec, forget_container, forget_host_key};
 use crate::control::{LoginRefusal, Request};
 use crate::dialect::Dialect;
 use crate::fault::Faults;
@@ -300,6 +300,55 @@ impl Cluster {
         drop(state);
         self.announce(&session, "session_started", "new-container-started");
         Ok(())
+    }
+
+    /// Restarts a running session: another container on the same home. Does nothing to one that does not run.
+    pub(crate) fn restart(&self, id: Uuid) -> Result<(), ContainerError> {
+        let keeps_host_key = self.dialect().host_key_outlives_restarts();
+        let Some(session) = self.replace_container(id, "RESTARTING", |folder| {
+            forget_container(folder)?;
+            if keeps_host_key { Ok(()) } else { forget_host_key(folder) }
+        })?
+        else {
+            return Ok(());
+        };
+        self.announce(&session, "session_started", "");
+        Ok(())
+    }
+
+    /// Gives a running session's sshd another host key with nothing else to show for it, as one in between would.
+    pub(crate) fn replace_host_key(&self, id: Uuid) -> Result<(), ContainerError> {
+        self.replace_container(id, "RUNNING", forget_host_key).map(drop)
+    }
+
+    /// Ends a session's container, lets its folder be changed, and runs another there. Gives the session.
+    fn replace_container(
+        &self,
+        id: Uuid,
+        meanwhile: &str,
+        change: impl FnOnce(&Path) -> io::Result<()>,
+    ) -> Result<Option<Session>, ContainerError> {
+        let mut state = self.state();
+        let Some(entry) = state.sessions.iter_mut().find(|entry| entry.id == id) else { return Ok(None) };
+        let Some(old) = entry.container.take() else { return Ok(None) };
+        let status = std::mem::replace(&mut entry.status, meanwhile.to_owned());
+        let restarts = status != meanwhile;
+        let session = entry.clone();
+        let key = state.users[session.owner].ssh_key.clone();
+        drop(state);
+        old.end();
+        change(&self.folder.join(id.to_string()))?;
+        let container = self.container_for(&session, key)?;
+        let mut state = self.state();
+        let entry = state.sessions.iter_mut().find(|entry| entry.id == id && entry.status == meanwhile);
+        if let Some(entry) = entry {
+            entry.status = status;
+            entry.container = Some(container);
+            if restarts {
+                entry.status_changed = now();
+            }
+        }
+        Ok(Some(session))
     }
 
     /// Moves a session to a status on its way, e.g. PREPARING.

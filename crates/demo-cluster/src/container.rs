@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::account::random_hex;
 use crate::dialect::{Dialect, KeyFormat};
 use crate::home::{furnish, write_private};
 use crate::keys::{KeyError, SshKey};
@@ -18,6 +19,9 @@ use crate::ssh::Processes;
 
 /// Name of the private key file in the home, as on real servers.
 pub(crate) const ID_CONTAINER: &str = "id_container";
+/// Files beside the home that belong to one container on it.
+const HOST_KEY: &str = "host_key";
+const CONTAINER_ID: &str = "container_id";
 
 /// Why a container could not be made or opened.
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +44,8 @@ pub(crate) struct Container {
     /// Connections that may be unauthenticated at once; dropbear allows five.
     pub(crate) unauthenticated: Option<Arc<Semaphore>>,
     pub(crate) processes: Processes,
-    /// Random per start of the cluster; marks the processes started in it.
-    pub(crate) run: Uuid,
+    /// What the container runtime calls it: 64 hexadecimal digits, others after each start of the session.
+    pub(crate) id: String,
     host_key_file: PathBuf,
     /// The user's own SSH keypair, if set: the session's key is then this one (protocol.md 5.3).
     account_key: Option<SshKey>,
@@ -76,15 +80,15 @@ impl Container {
         let home = spec.folder.join("home");
         furnish(&home, spec.session_name)?;
         Ok(Container {
+            id: container_id(spec.folder)?,
             session_id: spec.session_id,
             session_name: spec.session_name.to_owned(),
             home: plain_canonical(&home)?,
             dialect: spec.dialect,
-            processes: Processes::new(spec.run, spec.session_id, &spec.gone),
+            processes: Processes::new(spec.run, &spec.gone),
             gone: spec.gone,
             unauthenticated: spec.unauthenticated_limit.map(|limit| Arc::new(Semaphore::new(limit))),
-            run: spec.run,
-            host_key_file: spec.folder.join("host_key"),
+            host_key_file: spec.folder.join(HOST_KEY),
             account_key: spec.account_key,
             host_key: OnceLock::new(),
             user_key: OnceLock::new(),
@@ -149,6 +153,37 @@ impl Container {
 impl Drop for Container {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+/// Makes the next container in a session's folder another one than the last.
+pub(crate) fn forget_container(folder: &Path) -> io::Result<()> {
+    remove(&folder.join(CONTAINER_ID))
+}
+
+/// Makes the next container in a session's folder make itself a host key.
+pub(crate) fn forget_host_key(folder: &Path) -> io::Result<()> {
+    remove(&folder.join(HOST_KEY))
+}
+
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The id of the container in a session's folder, made where there is none.
+fn container_id(folder: &Path) -> io::Result<String> {
+    let file = folder.join(CONTAINER_ID);
+    match fs::read_to_string(&file) {
+        Ok(id) => Ok(id),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let id = format!("{}{}", random_hex(), random_hex());
+            write_private(&file, id.as_bytes())?;
+            Ok(id)
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -100,6 +100,25 @@ impl Control {
         Ok(())
     }
 
+    /// Restarts a running session: its container is another one, its streams and programs end, its home stays. Up
+    /// to 26.2 its sshd makes a new host key (protocol.md 5.4).
+    pub fn restart_session(&self, name: &str) -> Result<(), NoSuch> {
+        let session = self.session(name)?;
+        if let Err(error) = self.cluster.restart(session.id) {
+            tracing::warn!(session = name, %error, "session not restarted");
+        }
+        Ok(())
+    }
+
+    /// Gives a running session's sshd another host key without a restart, as one who sits in between would.
+    pub fn replace_host_key(&self, name: &str) -> Result<(), NoSuch> {
+        let session = self.session(name)?;
+        if let Err(error) = self.cluster.replace_host_key(session.id) {
+            tracing::warn!(session = name, %error, "host key not replaced");
+        }
+        Ok(())
+    }
+
     /// Renames a session.
     pub fn rename_session(&self, name: &str, new_name: &str) -> Result<(), NoSuch> {
         let session = self.session(name)?;

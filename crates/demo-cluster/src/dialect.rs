@@ -201,6 +201,12 @@ impl Dialect {
         if self >= Self::V26_9 { KeyFormat::OpenSsh } else { KeyFormat::Pkcs1 }
     }
 
+    /// The agent makes the host key, once for a session; older ones make it in the container, at each start
+    /// (protocol.md 5.4: from 26.3).
+    pub(crate) fn host_key_outlives_restarts(self) -> bool {
+        self >= Self::V26_9
+    }
+
     /// What the session's sshd calls itself (protocol.md 5.3).
     pub(crate) fn sshd_version(self) -> &'static str {
         if self >= Self::V26_9 { "dropbear_2024.85" } else { "dropbear_2020.81" }

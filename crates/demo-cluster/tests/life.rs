@@ -7,7 +7,7 @@ mod support;
 use std::process::Stdio;
 use std::time::Duration;
 
-use demo_cluster::{DemoCluster, Options};
+use demo_cluster::{DemoCluster, Dialect, Options};
 use futures_util::SinkExt as _;
 use reqwest::Method;
 use serde_json::json;
@@ -274,4 +274,65 @@ fn secrets_are_not_in_debug_output_and_files_are_private() {
     assert_eq!(mode(&home.join("id_container")), 0o600);
     assert_eq!((mode(&home), mode(home.parent().unwrap())), (0o700, 0o700));
     runtime.block_on(cluster.stop());
+}
+
+/// The container's id as both ways tell it, and the host key as `ssh-keyscan` sees it.
+async fn container_and_host_key(login: &Login, bridge: &Bridge, id: &str) -> (String, String) {
+    let (_, info) = login.get(&format!("/func/session/{id}")).await;
+    let told = info["containerId"].as_str().unwrap().to_owned();
+    let query = "query($id:UUID!){compute_session(id:$id){status containers{cluster_role container_id}}}";
+    let row = login.gql(query, json!({"id": id})).await["data"]["compute_session"].clone();
+    assert_eq!(row["containers"], json!([{"cluster_role": "main", "container_id": told}]));
+    assert_eq!(row["status"], "RUNNING");
+    let mut scan = tokio::process::Command::new("ssh-keyscan");
+    scan.args(["-t", "rsa", "-p", &bridge.port.to_string(), "127.0.0.1"]);
+    let key = run(scan).await.out;
+    assert!(key.contains(" ssh-rsa "), "{key}");
+    (told, key)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_gives_another_container_and_up_to_26_2_another_host_key() {
+    for dialect in [Dialect::V23_09, Dialect::V26_9] {
+        let cluster = start(Options { dialect, ..Default::default() }).await;
+        let login = login(&cluster).await;
+        let bridge = bridge(&cluster, "llama-finetune").await;
+        let id = session(&cluster, "llama-finetune").id;
+        let first = container_and_host_key(&login, &bridge, &id).await;
+        assert!(first.0.len() == 64 && first.0.bytes().all(|byte| byte.is_ascii_hexdigit()), "{}", first.0);
+        std::fs::write(bridge.home.join("kept"), "1").unwrap();
+        let key = session(&cluster, "llama-finetune").key;
+
+        cluster.control().restart_session("llama-finetune").unwrap();
+        let second = container_and_host_key(&login, &bridge, &id).await;
+        assert_ne!(second.0, first.0);
+        assert_eq!(second.1 == first.1, dialect == Dialect::V26_9);
+        assert!(bridge.home.join("kept").exists());
+        assert_eq!(session(&cluster, "llama-finetune").key, key, "it is in the home");
+
+        cluster.control().replace_host_key("llama-finetune").unwrap();
+        let third = container_and_host_key(&login, &bridge, &id).await;
+        assert_eq!(third.0, second.0);
+        assert_ne!(third.1, second.1);
+        cluster.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg(target_os = "linux")]
+async fn a_restart_ends_what_ran_and_nothing_that_comes_after() {
+    let cluster = start(Options::default()).await;
+    let bridge = bridge(&cluster, "llama-finetune").await;
+    let (mut before, old) = first_line(&bridge, "echo $$; exec sleep 1000").await;
+    cluster.control().restart_session("llama-finetune").unwrap();
+    let (_after, new) = first_line(&bridge, "echo $$; exec sleep 1000").await;
+    eventually("the old program ends", async || !is_alive(&old)).await;
+    // Behind the webserver its stream is silent now; without it nothing of the old container is left.
+    before.kill().await.unwrap();
+    eventually("one stream", async || cluster.control().open_streams() == 1).await;
+    assert!(is_alive(&new));
+    // One that does not run is left alone.
+    cluster.control().restart_session("eval-sweep").unwrap();
+    assert_eq!(session(&cluster, "eval-sweep").status, "PENDING");
+    cluster.stop().await;
 }

@@ -28,7 +28,8 @@ pub(super) async fn info(
         "architecture": "x86_64",
         "registry": "cr.backend.ai",
         "tag": null,
-        "containerId": session.container.as_ref().map(|_| session.id.simple().to_string()),
+        // Made by Python's str(), as on all lines.
+        "containerId": session.container.as_ref().map_or("None", |container| container.id.as_str()),
         "occupiedSlots": slots,
         "occupyingSlots": slots,
         "requestedSlots": slots,

@@ -192,7 +192,7 @@ fn session_row(cluster: &Cluster, session: &Session) -> Value {
         "status_changed": iso(session.status_changed), "created_at": iso(session.created_at),
         "terminated_at": session.terminated_at.map(iso), "starts_at": null, "startup_command": null,
         "result": "UNDEFINED", "priority": 10, "num_queries": 0, "commit_status": "ready",
-        "abusing_reports": [], "containers": [], "dependencies": [],
+        "abusing_reports": [], "containers": containers(session), "dependencies": [],
     });
     let resources = json!({
         "service_ports": ports, "occupied_slots": occupied.to_string(),
@@ -206,6 +206,20 @@ fn session_row(cluster: &Cluster, session: &Session) -> Value {
         _ => None,
     });
     Value::Object(parts.flatten().collect())
+}
+
+/// The main container, in the fields that all lines know. Its id is null until it runs.
+fn containers(session: &Session) -> Value {
+    json!([{
+        "id": session.id, "session_id": session.id, "idx": 0, "role": "main", "hostname": "main1",
+        "cluster_role": "main", "cluster_idx": 1, "local_rank": 0, "cluster_hostname": "main1",
+        "image": session.image, "registry": "cr.backend.ai", "agent": "i-demo",
+        "status": session.status, "status_info": session.status_info, "status_data": "{}",
+        "status_changed": iso(session.status_changed), "created_at": iso(session.created_at),
+        "terminated_at": session.terminated_at.map(iso), "starts_at": null,
+        "occupied_slots": session.slots_json().to_string(), "resource_opts": "{}",
+        "container_id": session.container.as_ref().map(|container| container.id.as_str()),
+    }])
 }
 
 fn session_fields(cluster: &Cluster, row: &Value, field: &Field) -> Result<Value, String> {

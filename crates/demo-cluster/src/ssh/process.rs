@@ -7,7 +7,6 @@ use std::process::Stdio;
 
 use tokio::process::{Child, Command};
 
-use super::processes::MARK;
 use crate::container::Container;
 
 /// Variables of this computer that programs in a session keep. Everything else is dropped: the
@@ -143,7 +142,7 @@ fn surround(command: &mut Command, container: &Container) {
     command.env("BACKENDAI_SESSION_ID", container.session_id.to_string());
     command.env("BACKENDAI_SESSION_NAME", &container.session_name);
     command.env("BACKENDAI_CLUSTER_ROLE", "main").env("BACKENDAI_CLUSTER_IDX", "1");
-    command.env(MARK, container.run.to_string());
+    command.envs(container.processes.marks());
 }
 
 /// Lets `/home/work` in a command line mean the session's home, for `scp -O`, rsync and the like.

@@ -15,26 +15,28 @@ use uuid::Uuid;
 use crate::container::Container;
 
 /// Environment variable that marks programs of a demo cluster.
-pub(super) const MARK: &str = "BERTH_DEMO_CLUSTER";
+const MARK: &str = "BERTH_DEMO_CLUSTER";
+/// Environment variable that marks programs of one container: those of the next one in the same session are others.
+const CONTAINER_MARK: &str = "BERTH_DEMO_CONTAINER";
 
-/// The running programs of one session.
+/// The running programs of one container.
 #[derive(Debug, Clone)]
 pub(crate) struct Processes {
     groups: Arc<Mutex<HashSet<u32>>>,
-    mark: String,
-    session: String,
+    run: Uuid,
+    container: Uuid,
     gone: CancellationToken,
 }
 
 impl Processes {
     /// None yet. `run` identifies this start of the cluster.
-    pub(crate) fn new(run: Uuid, session: Uuid, gone: &CancellationToken) -> Processes {
-        Processes {
-            groups: Arc::default(),
-            mark: format!("{MARK}={run}"),
-            session: format!("BACKENDAI_SESSION_ID={session}"),
-            gone: gone.clone(),
-        }
+    pub(crate) fn new(run: Uuid, gone: &CancellationToken) -> Processes {
+        Processes { groups: Arc::default(), run, container: Uuid::new_v4(), gone: gone.clone() }
+    }
+
+    /// The environment variables by which its programs are found, each with its value.
+    pub(super) fn marks(&self) -> [(&'static str, String); 2] {
+        [(MARK, self.run.to_string()), (CONTAINER_MARK, self.container.to_string())]
     }
 
     /// Notes a program that leads its own group, until the entry is dropped.
@@ -53,7 +55,8 @@ impl Processes {
         for group in self.lock().iter() {
             kill_group(*group);
         }
-        sweep(&[&self.mark, &self.session]);
+        let [cluster, container] = self.marks().map(|(name, value)| format!("{name}={value}"));
+        sweep(&[&cluster, &container]);
     }
 
     /// Runs a start-up script in the session, with its output in `bootstrap.log`.
