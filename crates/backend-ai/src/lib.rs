@@ -9,6 +9,7 @@
 mod apps;
 mod archive;
 mod client;
+mod container;
 mod credentials;
 mod endpoint;
 mod error;

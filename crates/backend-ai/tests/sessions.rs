@@ -303,3 +303,21 @@ async fn a_kept_connection_that_dies_is_no_failure_of_a_question() {
         assert_eq!(client.apps(&session()).await, Ok(Vec::new()));
     }
 }
+
+#[tokio::test]
+async fn the_container_is_told_by_one_plain_question() {
+    let id = "9c1f".repeat(16);
+    for (told, container) in [(json!(id), Some(id.clone())), (json!("None"), None), (json!(null), None)] {
+        let (stub, client) = signed_in(Session, "22.09.23", Router::new(), move |_| {
+            answer(200, json!({"status": "RUNNING", "containerId": told}))
+        })
+        .await;
+        assert_eq!(client.container_id(UUID).await.unwrap(), container);
+        let asked = stub.seen().pop().unwrap();
+        assert_eq!(asked.line(), format!("GET /func/session/{UUID}"));
+        assert!(asked.query.is_empty() && asked.body.is_empty(), "22.09 takes no keys that it does not know");
+    }
+    let gone = |_: &Seen| problem(404, "object-not-found", "E00002: No such session.", None);
+    let (_, client) = signed_in(Session, "22.09.23", Router::new(), gone).await;
+    assert!(matches!(client.container_id(UUID).await, Err(Error::NotFound(_))));
+}
