@@ -200,6 +200,13 @@ test("the page lists open ports with their figures", async () => {
   await w.seen("connections-empty");
 });
 
+test("a restarted session's new host key is told in passing", async () => {
+  const w = await connected();
+  await w.emit({ kind: "hostKeyRenewed", sessionId: ID, sessionName: "vision-train" });
+  await w.page.getByText("vision-train was restarted; its SSH server has a new host key").waitFor();
+  await w.seen("connection-dialog");
+});
+
 describe("a lost connection", () => {
   const incident = {
     at: ago(0),

@@ -12,6 +12,7 @@ mod configuration;
 mod context;
 mod dot_env;
 mod failure;
+mod notices;
 mod output;
 mod program;
 mod ssh_words;
@@ -45,6 +46,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<u8, Failure> {
     let runtime = program::runtime(command.stays())?;
     let outcome = runtime.block_on(async {
         let context = Context::new(global, output.clone())?;
+        tokio::spawn(notices::tell(context.berth.events(), output.clone()));
         let outcome = command.run(&context).await;
         context.leave().await;
         outcome

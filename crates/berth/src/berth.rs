@@ -12,6 +12,7 @@ use tokio::sync::broadcast;
 
 use crate::cluster::Cluster;
 use crate::connections::Connections;
+use crate::host_keys::HostKeys;
 use crate::kept_login::KeptLogins;
 use crate::paths::Paths;
 use crate::ports::LastPorts;
@@ -85,9 +86,11 @@ impl Berth {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
         let settings = Arc::new(SettingsFile::open(paths.settings()));
         let keys = KeyStore::open(paths.keys()).map_err(|e| error::file(&e, &paths.keys()))?;
+        let known_hosts =
+            KnownHosts::open(paths.known_hosts()).map_err(|e| error::file(&e, &paths.known_hosts()))?;
         let connections = Arc::new(Connections::new(
             keys,
-            KnownHosts::open(paths.known_hosts()).map_err(|e| error::file(&e, &paths.known_hosts()))?,
+            Arc::new(HostKeys::new(known_hosts, paths.pins(), events.clone())),
             LastPorts::open(paths.ports()),
             SavedKeys::open(paths.saved_keys()),
             Arc::clone(&settings),

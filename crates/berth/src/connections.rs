@@ -12,7 +12,7 @@ use std::time::Duration;
 use backend_ai::{AppParameters, SessionRef};
 use sshkit::command::{Shell, Target};
 use sshkit::key_store::KeyStore;
-use sshkit::known_hosts::{self, KnownHosts};
+use sshkit::known_hosts;
 use sshkit::ppk::{PpkOptions, PpkVersion, to_ppk};
 use sshkit::private_file::{Overwrite, write_private_file};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 
 use crate::cluster::{self, Cluster};
 use crate::connector::AppConnector;
+use crate::host_keys::{HostKeys, PinnedAs};
 use crate::ports::LastPorts;
 use crate::saved_keys::SavedKeys;
 use crate::settings::SettingsFile;
@@ -52,7 +53,7 @@ pub struct Connections {
     opening: tokio::sync::Mutex<()>,
     counter: AtomicU64,
     pub(crate) keys: KeyStore,
-    pub(crate) known_hosts: KnownHosts,
+    pub(crate) host_keys: Arc<HostKeys>,
     ports: LastPorts,
     pub(crate) saved_keys: SavedKeys,
     settings: Arc<SettingsFile>,
@@ -96,7 +97,7 @@ struct Seen {
 impl Connections {
     pub(crate) fn new(
         keys: KeyStore,
-        known_hosts: KnownHosts,
+        host_keys: Arc<HostKeys>,
         ports: LastPorts,
         saved_keys: SavedKeys,
         settings: Arc<SettingsFile>,
@@ -107,7 +108,7 @@ impl Connections {
             opening: tokio::sync::Mutex::new(()),
             counter: AtomicU64::new(1),
             keys,
-            known_hosts,
+            host_keys,
             ports,
             saved_keys,
             settings,
@@ -182,6 +183,7 @@ impl Connections {
             session: reference.clone(),
             app: app.to_owned(),
             parameters,
+            pinned_as: (app == SSHD).then(|| self.pinned_as(known_hosts::alias(&reference.id))),
         };
         let key = if app == SSHD {
             let (key, banner) = tokio::join!(self.fetch_key(cluster, &reference), see_banner(&connector));
@@ -414,9 +416,14 @@ impl Connections {
         }
     }
 
+    /// The pin that ssh has under a name.
+    pub(crate) fn pinned_as(&self, alias: String) -> PinnedAs {
+        PinnedAs { keys: Arc::clone(&self.host_keys), alias }
+    }
+
     /// Forgets what is kept of a session that has ended.
     pub(crate) fn forget_session(&self, session_id: &str) {
-        if let Err(e) = self.known_hosts.forget(&known_hosts::alias(session_id)) {
+        if let Err(e) = self.host_keys.forget(&known_hosts::alias(session_id)) {
             tracing::warn!(error = %e, "cannot forget the host key of an ended session");
         }
         if let Err(e) = self.keys.remove(session_id) {
@@ -531,7 +538,7 @@ impl Connections {
             host: connection.tunnel.address().ip().to_string(),
             port: connection.tunnel.port(),
             key: connection.key.as_ref().ok().map(|k| k.path.clone().into()),
-            known_hosts: self.known_hosts.path().to_owned(),
+            known_hosts: self.host_keys.pinned.path().to_owned(),
             host_key_alias: known_hosts::alias(&connection.session.id),
         }
     }

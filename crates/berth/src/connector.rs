@@ -7,6 +7,7 @@ use backend_ai::{AppParameters, AppStream, SessionRef, StreamEnd, StreamError};
 use tunnel::{Connector, Refusal, Retry};
 
 use crate::cluster::Cluster;
+use crate::host_keys::PinnedAs;
 
 /// Opens streams to one app of one session.
 pub(crate) struct AppConnector {
@@ -14,12 +15,26 @@ pub(crate) struct AppConnector {
     pub(crate) session: SessionRef,
     pub(crate) app: String,
     pub(crate) parameters: AppParameters,
+    /// How ssh has the session's host key, for `sshd`.
+    pub(crate) pinned_as: Option<PinnedAs>,
 }
 
 impl AppConnector {
     /// Opens a stream with the login of this moment; an expired one is renewed first, however long
     /// that takes the user, because the local program is waiting and may still be served.
+    ///
+    /// Meanwhile a host key that a restart of the session has made stale is forgotten, before ssh gets a byte.
     pub(crate) async fn open_stream(&self) -> Result<AppStream, StreamError> {
+        let Some(pinned_as) = &self.pinned_as else { return self.open_signed_in().await };
+        let follow = async {
+            pinned_as.follow(&self.cluster, &self.session).await;
+            Ok(())
+        };
+        // A refusal is told at once.
+        tokio::try_join!(self.open_signed_in(), follow).map(|(stream, ())| stream)
+    }
+
+    async fn open_signed_in(&self) -> Result<AppStream, StreamError> {
         let seen = self.cluster.generation();
         match self.open_now().await {
             Err(StreamError::NotSignedIn) => {}

@@ -10,6 +10,7 @@ mod cluster;
 mod connections;
 mod connector;
 mod error;
+mod host_keys;
 mod hosted;
 mod json_file;
 mod kept_login;

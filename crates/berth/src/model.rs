@@ -730,6 +730,13 @@ pub enum Event {
         /// Id of the tunnel.
         id: String,
     },
+    /// A session was restarted, so its sshd has a new host key. The old one is forgotten; ssh takes the next.
+    HostKeyRenewed {
+        /// UUID.
+        session_id: String,
+        /// Its name; may be empty.
+        session_name: String,
+    },
     /// The settings changed.
     SettingsChanged {
         /// The settings.

@@ -138,6 +138,11 @@ impl Paths {
         self.data.join("known_hosts")
     }
 
+    /// Which start of its session each pinned host key belongs to, a JSON file each.
+    pub fn pins(&self) -> PathBuf {
+        self.data.join("pins")
+    }
+
     /// Where the user has saved keys, JSON.
     pub fn saved_keys(&self) -> PathBuf {
         self.data.join("saved-keys.json")

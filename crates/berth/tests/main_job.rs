@@ -351,3 +351,33 @@ async fn echoed(cat: &mut tokio::process::Child, line: &str) -> String {
     cat.stdin.as_mut().unwrap().write_all(line.as_bytes()).await.unwrap();
     support::first_line(cat).await
 }
+
+/// The port stays open over the restart, and so does the user's command line.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_session_is_let_in_through_the_port_that_was_open() {
+    for mode in [AccessMode::Session, AccessMode::Api] {
+        let bench = Bench::with(Dialect::V25).await;
+        bench.sign_in(mode).await;
+        let session = bench.running(0).await;
+        let connection = bench.berth.connect(&session.id, SSHD).await.unwrap();
+        let mut events = bench.berth.events();
+        let line = format!("{} 'echo in'", connection.commands[0].line);
+        let first = support::shell(&line).await;
+        assert_eq!((first.stdout.as_str(), first.status), ("in\n", 0), "{}", first.stderr);
+        bench.cluster.control().restart_session(&session.name).unwrap();
+        let second = support::shell(&line).await;
+        assert_eq!((second.stdout.as_str(), second.status), ("in\n", 0), "{}", second.stderr);
+        let mut told = Vec::new();
+        while let Ok(event) = events.try_recv() {
+            if let Event::HostKeyRenewed { session_id, session_name } = event {
+                told.push((session_id, session_name));
+            }
+        }
+        assert_eq!(told, [(session.id.clone(), session.name.clone())]);
+        bench.cluster.control().replace_host_key(&session.name).unwrap();
+        let third = support::shell(&line).await;
+        assert_eq!(third.status, 255, "{}", third.stderr);
+        assert!(third.stderr.contains("REMOTE HOST IDENTIFICATION HAS CHANGED"), "{}", third.stderr);
+        bench.stop().await;
+    }
+}

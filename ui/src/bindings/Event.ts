@@ -40,7 +40,15 @@ id: string, } | { "kind": "openedByWebUi",
 /**
  * Id of the tunnel.
  */
-id: string, } | { "kind": "settingsChanged", 
+id: string, } | { "kind": "hostKeyRenewed", 
+/**
+ * UUID.
+ */
+sessionId: string, 
+/**
+ * Its name; may be empty.
+ */
+sessionName: string, } | { "kind": "settingsChanged", 
 /**
  * The settings.
  */

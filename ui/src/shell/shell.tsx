@@ -13,6 +13,7 @@ import { SignInAgainDialog } from "../sign-in/sign-in-again";
 import { PAGES, ScreenProvider, useScreen } from "../state/screen";
 import { AboutDialog } from "./about-dialog";
 import { Rail } from "./rail";
+import { TellHostKeys } from "./tell-host-keys";
 import { TellIncidents } from "./tell-incidents";
 import { TellWebUi } from "./tell-web-ui";
 import { TopBar } from "./top-bar";
@@ -78,6 +79,7 @@ function Frame({ account, expired, times }: Props) {
         </main>
       </div>
       <TellIncidents />
+      <TellHostKeys />
       <TellWebUi />
       <LauncherDialog logins={times} />
       <ConnectionDialog />

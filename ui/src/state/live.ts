@@ -107,7 +107,8 @@ export function applyEvent(client: QueryClient, event: Event): void {
       client.removeQueries({ queryKey: keys.savedKey(event.id) });
       break;
     case "openedByWebUi":
-      // Said by the shell; the connection itself comes as "connectionChanged".
+    case "hostKeyRenewed":
+      // Said by the shell; a connection itself comes as "connectionChanged".
       break;
     case "settingsChanged":
       client.setQueryData<Settings>(keys.settings, event.settings);

@@ -44,6 +44,7 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Failure> {
+        let mut host = None;
         let session = match self.name {
             Some(name) => {
                 context.reach().await?;
@@ -55,6 +56,7 @@ impl Proxy {
                 if let Some(problem) = &ready.key_problem {
                     context.output.warn(&format!("{} {}", problem.message, problem.hint));
                 }
+                host = Some(ready.host);
                 ready.session
             }
             None => {
@@ -64,7 +66,8 @@ impl Proxy {
         };
         let mut stop = Stop::new()?;
         let (input, output) = (input(), output());
-        let mut relay = std::pin::pin!(context.berth.relay(&session, &self.app, input, output));
+        let mut relay =
+            std::pin::pin!(context.berth.relay(&session, &self.app, host.as_deref(), input, output));
         let code = tokio::select! {
             done = &mut relay => return done.map(|()| 0).map_err(Failure::from),
             error = ended(context, &session.id) => return Err(error.into()),

@@ -22,6 +22,8 @@ const NEW_FOR: Duration = Duration::from_secs(180);
 pub struct HostReady {
     /// The session that has the name now.
     pub session: SessionName,
+    /// The host as ssh has it, under which its host key is pinned.
+    pub host: String,
     /// Why the session has no key of its own; ssh then tries the user's.
     pub key_problem: Option<Error>,
 }
@@ -55,7 +57,8 @@ impl Berth {
         self.reach_label(&host, label).await?;
         let session = pick(part, self.list_sessions(Scope::Live).await?)?;
         let key_problem = self.bring_key(&host, &session).await?;
-        Ok(HostReady { session: SessionName { id: session.id, name: session.name }, key_problem })
+        let session = SessionName { id: session.id, name: session.name };
+        Ok(HostReady { session, host, key_problem })
     }
 
     async fn reach_label(self: &Arc<Self>, host: &str, label: &str) -> Result<(), Error> {
@@ -83,8 +86,8 @@ impl Berth {
         let now = LastTime { session_id: session.id.clone() };
         if json_file::read::<LastTime>(&note) != now {
             // Another session has another host key, and rightly so.
-            let known_hosts = &self.connections().known_hosts;
-            known_hosts.forget(host).map_err(|e| error::file(&e, known_hosts.path()))?;
+            let host_keys = &self.connections().host_keys;
+            host_keys.forget(host).map_err(|e| error::file(&e, host_keys.pinned.path()))?;
             json_file::write(&note, &now)?;
         }
         let cluster = self.signed_in()?;

@@ -121,7 +121,7 @@ impl Berth {
 
     /// Drops the key and the pinned host key of a session that has ended.
     pub(crate) fn forget_host(&self, host: &str) {
-        let forgotten = self.connections().known_hosts.forget(host);
+        let forgotten = self.connections().host_keys.forget(host);
         if let Err(e) = forgotten {
             tracing::warn!(error = %e, "cannot forget the host key of an ended session");
         }

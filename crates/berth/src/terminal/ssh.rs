@@ -66,7 +66,7 @@ impl Berth {
             user: SESSION_USER.into(),
             name: host_name(session),
             key,
-            known_hosts: connections.known_hosts.path().to_owned(),
+            known_hosts: connections.host_keys.pinned.path().to_owned(),
             host_key_alias: known_hosts::alias(&session.id),
             proxy,
         };
@@ -109,7 +109,8 @@ impl Berth {
     }
 
     /// Relays two pipes to an app of a session until either side ends. Nothing but the far end's bytes goes to
-    /// `output`.
+    /// `output`. `host` is the name that ssh has pinned the host key under, if it is another than that of
+    /// [`Berth::ssh_way`].
     ///
     /// # Errors
     /// Why the path did not open or was lost.
@@ -117,6 +118,7 @@ impl Berth {
         &self,
         session: &SessionName,
         app: &str,
+        host: Option<&str>,
         input: R,
         output: W,
     ) -> Result<(), Error>
@@ -124,7 +126,9 @@ impl Berth {
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
+        let alias = host.map_or_else(|| known_hosts::alias(&session.id), str::to_owned);
         let connector = AppConnector {
+            pinned_as: (app == SSHD).then(|| self.connections().pinned_as(alias)),
             cluster: self.signed_in()?,
             session: SessionRef { id: session.id.clone(), name: session.name.clone() },
             app: app.to_owned(),
