@@ -6,7 +6,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 
 use crate::command::{
     app, apps, completion, config, copy, create, demo, destroy, download, files, info, keys, list, login,
-    logout, logs, man, open, profile, proxy, rename, rsync, sftp, ssh, ssh_config, upload,
+    logout, logs, man, open, profile, proxy, rename, rsync, sftp, ssh, ssh_config, upload, web,
 };
 use crate::context::Context;
 use crate::failure::Failure;
@@ -105,6 +105,8 @@ pub(crate) enum Command {
     SshConfig(ssh_config::SshConfig),
     /// Open a session in an editor or another program
     Open(open::Open),
+    /// Open the cluster's own WebUI in the desktop app
+    Web(web::Web),
     /// SSH keys: the account's, your own, and PuTTY's format
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -241,6 +243,7 @@ impl Command {
             Self::Proxy(command) => command.run(context).await,
             Self::SshConfig(command) => command.run(context).await,
             Self::Open(command) => command.run(context).await,
+            Self::Web(command) => command.run(context).await,
             Self::Keys(command) => command.run(context).await,
             Self::Create(command) | Self::Session(Session::Create(command)) => command.run(context).await,
             Self::Destroy(command) | Self::Session(Session::Destroy(command)) => command.run(context).await,

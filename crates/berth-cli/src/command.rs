@@ -27,3 +27,4 @@ pub(crate) mod sftp;
 pub(crate) mod ssh;
 pub(crate) mod ssh_config;
 pub(crate) mod upload;
+pub(crate) mod web;

@@ -100,6 +100,11 @@ impl Context {
         Ok(vec![Reach::Profile { tls: self.tls(Some(&profile))?, profile }])
     }
 
+    /// The best of them.
+    pub(crate) fn way(&self) -> Result<Reach, Error> {
+        self.ways()?.into_iter().next().ok_or_else(not_signed_in)
+    }
+
     fn profile_way(&self, wanted: &str) -> Result<Reach, Error> {
         if wanted == DEMO {
             let demo = running_demo(&self.paths).ok_or_else(|| {

@@ -107,6 +107,7 @@ fn hint(error: &Error) -> String {
         "session-not-found" if error.hint.starts_with("Did you mean") => &error.hint,
         "session-not-found" => "List your sessions with: berth ps",
         "session-not-running" => "Wait until it runs (berth ps), or start a new one (berth create).",
+        "web-ui-needs-webserver" => "Sign in at the webserver, with e-mail and password: berth login",
         "file-exists" => "Choose another name.",
         "bad-answer" | "internal" => {
             "Try again; if it stays, report it with the log file (berth config names its folder)."

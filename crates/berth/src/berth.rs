@@ -350,12 +350,22 @@ impl Berth {
 
     /// Signs in with the credentials remembered for the cluster used last, if there are any.
     pub async fn restore(self: &Arc<Self>) {
-        let Some(profile) = self.profiles.to_restore() else { return };
+        if let Some(profile) = self.profiles.to_restore() {
+            self.restore_profile(profile).await;
+        }
+    }
+
+    /// The same for a profile of the caller's choice.
+    pub(crate) async fn restore_profile(self: &Arc<Self>, profile: Profile) {
         let secret = match self.secrets().await.get(&profile.id).await {
             Ok(Some(secret)) => secret,
-            Ok(None) => return,
-            Err(e) => {
-                tracing::warn!(error = %e.message, "the remembered credentials cannot be read");
+            missing => {
+                if let Err(e) = missing {
+                    tracing::warn!(error = %e.message, "the remembered credentials cannot be read");
+                }
+                // Whoever waits for the outcome has to type.
+                *lock(&self.restoring) = false;
+                let _ = self.events.send(Event::SignedOut { profile_id: profile.id, error: None });
                 return;
             }
         };
@@ -383,6 +393,11 @@ impl Berth {
     /// Notes, before [`Berth::restore`] runs, whether it will have something to do.
     pub fn expect_restore(&self) {
         *lock(&self.restoring) = self.profiles.to_restore().is_some();
+    }
+
+    /// Whether remembered credentials are being used to sign in, or will be.
+    pub(crate) fn is_restoring(&self) -> bool {
+        *lock(&self.restoring)
     }
 
     /// Signs out: tunnels are closed, the login is ended at the server, remembered credentials are deleted.

@@ -266,6 +266,50 @@ pub(crate) fn program_not_found() -> Error {
     )
 }
 
+/// What only the desktop app can show, on a computer that does not have it.
+pub(crate) fn desktop_missing() -> Error {
+    Error::new(
+        "desktop-missing",
+        "Berth's desktop app was found neither beside this program, nor among those of your shell, nor where \
+         installers put it.",
+        concat!(
+            "Install the package for your system (",
+            env!("CARGO_PKG_REPOSITORY"),
+            "/releases), or put berth-desktop into the folder of berth."
+        ),
+    )
+}
+
+pub(crate) fn desktop_failed(program: &Path, why: &str) -> Error {
+    Error::new(
+        "desktop-failed",
+        format!("The desktop app did not start: {why}."),
+        format!("Start it by hand: {}", program.display()),
+    )
+    .with("detail", why)
+    .with("path", program.display())
+}
+
+pub(crate) fn no_display() -> Error {
+    Error::new(
+        "no-display",
+        "There is no display to open a window on: neither DISPLAY nor WAYLAND_DISPLAY is set.",
+        "Run this in a terminal of your desktop.",
+    )
+}
+
+/// Somebody asks for the window of another cluster than the one that the app is signed in to.
+pub(crate) fn signed_in_elsewhere(user: &str, address: &str, wanted: &str) -> Error {
+    Error::new(
+        "signed-in-elsewhere",
+        format!("Berth is signed in as {user} at {address}, not as {wanted}."),
+        "Sign out here and sign in there: the WebUI opens then.",
+    )
+    .with("user", user)
+    .with("address", address)
+    .with("wanted", wanted)
+}
+
 pub(crate) use crate::ssh_hosts::problem as ssh_config;
 
 pub(crate) fn tool_unknown(tool: &str) -> Error {

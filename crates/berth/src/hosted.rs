@@ -8,17 +8,26 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use backend_ai::{AppParameters, Client, SavedLogin, Server, web_page};
+use backend_ai::{AppParameters, Client, ManagerVersion, SavedLogin, Server, web_page};
 use sshkit::private_file::create_private_dir;
 
 use crate::berth::{network, server_info};
 use crate::cluster::Cluster;
 use crate::kept_login::file_name;
-use crate::terminal::Scope;
+use crate::terminal::{Reach, Scope, running_demo};
 use crate::{
-    AccessMode, Account, Berth, Connection, Error, Event, PortChoice, Profile, SecretPlace, TlsChoice, error,
-    profiles,
+    AccessMode, Account, Berth, Connection, Error, Event, PortChoice, Profile, SecretPlace, ServerInfo,
+    TlsChoice, error, profiles,
 };
+
+/// The first line whose WebUI shows the session that its address names (backend.ai-webui's pull request 2775 of
+/// November 2024; read in 26.9.4's, which 23.09's has nothing of).
+const NAMES_SESSIONS: ManagerVersion = ManagerVersion::new(24, 12, 0);
+
+/// Whether the WebUI of a server has an address for each session; else one for their list only.
+pub fn shows_one_session(server: &ServerInfo) -> bool {
+    ManagerVersion::parse(&server.manager_version) >= NAMES_SESSIONS
+}
 
 /// A cluster's WebUI, ready to be shown. No `Debug`: it holds the login.
 #[derive(Clone)]
@@ -37,6 +46,18 @@ pub struct WebUi {
     server: Server,
     tls: TlsChoice,
     demo: bool,
+}
+
+impl WebUi {
+    /// Where the page shows a session, or its list of sessions where it has no address for one
+    /// ([`shows_one_session`]): such a page does not look at the rest.
+    pub fn session_url(&self, session_id: &str) -> String {
+        // Every generation has this path; newer ones lead on from it and keep the query.
+        let query: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("sessionDetail", session_id)
+            .finish();
+        format!("{}job?{query}", self.url)
+    }
 }
 
 /// What the page did to its login.
@@ -98,6 +119,36 @@ impl Berth {
             tls: account.tls,
             demo: account.demo,
         })
+    }
+
+    /// Tells whether somebody else is signed in than the one whose WebUI is wanted.
+    ///
+    /// # Errors
+    /// `signed-in-elsewhere`; `not-signed-in` when nobody is.
+    pub fn is_signed_in_as(&self, profile_id: &str) -> Result<(), Error> {
+        let account = self.account().ok_or_else(error::not_signed_in)?;
+        if account.profile_id == profile_id {
+            return Ok(());
+        }
+        Err(error::signed_in_elsewhere(&account.user, &account.server.address, profile_id))
+    }
+
+    /// Signs in by itself as a profile, where that takes nobody's typing: with remembered credentials, or because it
+    /// is the user of a demo cluster that runs. Events tell the outcome.
+    pub async fn sign_in_unasked(self: &Arc<Self>, profile_id: &str) {
+        if self.is_restoring() {
+            return;
+        }
+        if let Some(profile) = self.profiles.all().into_iter().find(|p| p.id == profile_id && p.remembered) {
+            self.restore_profile(profile).await;
+            return;
+        }
+        let Some(demo) = running_demo(self.paths()) else { return };
+        if Reach::Demo(demo.clone()).web_profile().is_ok_and(|id| id == profile_id)
+            && let Err(e) = self.sign_in_demo(&demo).await
+        {
+            tracing::warn!(error = %e.message, "no sign-in to the demo cluster that runs");
+        }
     }
 
     /// The cookies of a profile's login now; `None` when it is not the one that is signed in.

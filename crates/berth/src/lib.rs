@@ -9,6 +9,7 @@ mod clock;
 mod cluster;
 mod connections;
 mod connector;
+mod desktop;
 mod error;
 mod host_keys;
 mod hosted;
@@ -31,7 +32,8 @@ pub use sshkit::private_file::{Overwrite, create_private_dir, write_private_file
 
 pub use crate::berth::{Berth, DemoAccess, Options};
 pub use crate::connections::{Connections, PortChoice, SSHD};
-pub use crate::hosted::{HostedApp, WebLogin, WebUi};
+pub use crate::desktop::{Asked, WebUiWish};
+pub use crate::hosted::{HostedApp, WebLogin, WebUi, shows_one_session};
 pub use crate::model::*;
 pub use crate::own_keys::convert_key;
 pub use crate::paths::Paths;

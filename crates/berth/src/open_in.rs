@@ -83,7 +83,7 @@ impl Berth {
         Ok(())
     }
 
-    fn computer(&self) -> Computer {
+    pub(crate) fn computer(&self) -> Computer {
         Computer::this(self.options.paths.home().unwrap_or(Path::new("")))
     }
 

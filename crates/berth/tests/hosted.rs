@@ -5,8 +5,9 @@
 mod support;
 
 use backend_ai::{Client, Credentials, Endpoint, Network, probe};
-use berth::{AccessMode, Event, HostedApp, PortReason, SSHD, WebLogin, WebUi};
-use demo_cluster::Fault;
+use berth::terminal::{DemoGuard, Reach};
+use berth::{AccessMode, DemoAccess, Event, HostedApp, PortReason, SSHD, WebLogin, WebUi, shows_one_session};
+use demo_cluster::{Dialect, Fault};
 use support::Bench;
 
 fn app(session: &str, app: &str) -> HostedApp {
@@ -143,4 +144,43 @@ async fn a_login_renewed_there_keeps_the_ports_here() {
     let ssh = support::shell(&format!("{} true", after.commands[0].line)).await;
     assert_eq!(ssh.status, 0, "{}", ssh.stderr);
     bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_has_an_address_where_the_webui_has_one_for_it() {
+    let bench = Bench::new().await;
+    let page = opened(&bench).await;
+    let id = "5b5e0c6e-0000-4000-8000-000000000001";
+    assert_eq!(page.session_url(id), format!("{}job?sessionDetail={id}", page.url));
+    let odd = page.session_url("a&b=c/../d");
+    assert!(odd.ends_with("job?sessionDetail=a%26b%3Dc%2F..%2Fd"), "{odd}");
+    assert!(shows_one_session(&bench.berth.account().unwrap().server));
+    let old = Bench::with(Dialect::V23_09).await;
+    old.sign_in(AccessMode::Session).await;
+    assert!(!shows_one_session(&old.berth.account().unwrap().server));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_that_is_wanted_is_one_of_the_account_that_is_signed_in() {
+    let bench = Bench::new().await;
+    assert_eq!(bench.berth.is_signed_in_as("me@c").unwrap_err().code, "not-signed-in");
+    let page = opened(&bench).await;
+    assert!(bench.berth.is_signed_in_as(&page.profile_id).is_ok());
+    let error = bench.berth.is_signed_in_as("me@c").unwrap_err();
+    assert_eq!(error.code, "signed-in-elsewhere");
+    assert!(error.message.contains("me@c"), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demo_cluster_that_runs_elsewhere_is_signed_in_to_unasked() {
+    let bench = Bench::new().await;
+    let account = bench.cluster.account();
+    let access =
+        DemoAccess { url: bench.cluster.webserver_url(), email: account.email, password: account.password };
+    let _note = DemoGuard::new(bench.berth.paths(), &access).unwrap();
+    let id = Reach::Demo(access).web_profile().unwrap();
+    bench.berth.sign_in_unasked("somebody else").await;
+    assert!(bench.berth.account().is_none());
+    bench.berth.sign_in_unasked(&id).await;
+    assert!(bench.berth.is_signed_in_as(&id).is_ok());
 }

@@ -230,6 +230,21 @@ async fn a_restart_restores_the_login_but_no_tunnel() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_login_whose_secret_is_gone_is_no_longer_waited_for() {
+    let bench = Bench::new().await;
+    bench.berth.sign_in(bench.request(AccessMode::Session, true)).await.unwrap();
+    std::fs::remove_file(bench.data().join("secrets.json")).unwrap();
+    let again = bench.restart().await;
+    again.berth.expect_restore();
+    assert!(again.berth.startup().await.restoring);
+    let mut events = again.berth.events();
+    again.berth.restore().await;
+    assert!(!again.berth.startup().await.restoring);
+    assert!(matches!(events.recv().await.unwrap(), Event::SignedOut { error: None, .. }));
+    again.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn refused_sign_ins_have_codes_and_leave_nothing_behind() {
     let bench = Bench::new().await;
     let wrong = berth::SignInRequest { secret: "wrong".into(), ..bench.request(AccessMode::Session, true) };

@@ -54,6 +54,12 @@ impl World {
         assert_eq!(run.code, 0, "{run:?}");
     }
 
+    pub(crate) fn stop_cluster(&mut self) {
+        if let Some(cluster) = self.cluster.take() {
+            self.runtime.block_on(cluster.stop());
+        }
+    }
+
     pub(crate) fn cluster(&self) -> &DemoCluster {
         self.cluster.as_ref().unwrap()
     }
@@ -153,9 +159,7 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        if let Some(cluster) = self.cluster.take() {
-            self.runtime.block_on(cluster.stop());
-        }
+        self.stop_cluster();
     }
 }
 

@@ -49,6 +49,23 @@ pub enum Reach {
     Demo(DemoAccess),
 }
 
+impl Reach {
+    /// The id of the profile whose WebUI is at its end.
+    ///
+    /// # Errors
+    /// `web-ui-needs-webserver` where a keypair leads to a manager.
+    pub fn web_profile(&self) -> Result<String, Error> {
+        match self {
+            Self::Profile { profile, .. } if profile.mode == AccessMode::Session => Ok(profile.id.clone()),
+            Self::Profile { profile: Profile { address, .. }, .. } | Self::Keypair { address, .. } => {
+                Err(error::web_ui_needs_webserver(&normal(address)))
+            }
+            Self::Password { address, user, .. } => Ok(profiles::id(&normal(address), user)),
+            Self::Demo(access) => Ok(profiles::id(&normal(&access.url), &access.email)),
+        }
+    }
+}
+
 impl Berth {
     /// Profiles, the latest used first.
     pub fn profiles(&self) -> Vec<Profile> {

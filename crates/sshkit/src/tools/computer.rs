@@ -51,12 +51,13 @@ impl Computer {
         }
     }
 
-    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+    /// An environment variable that is set and not empty.
+    pub fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// A path below a folder, with the separators of this computer's system.
-    pub(super) fn below(&self, folder: &Path, rest: &str) -> PathBuf {
+    pub fn below(&self, folder: &Path, rest: &str) -> PathBuf {
         if self.os == Os::Windows {
             let folder = folder.to_string_lossy();
             PathBuf::from(format!("{}\\{}", folder.trim_end_matches('\\'), rest.replace('/', "\\")))
@@ -66,17 +67,17 @@ impl Computer {
     }
 
     /// A path below the folder that a variable names.
-    pub(super) fn in_variable(&self, name: &str, rest: &str) -> Option<PathBuf> {
+    pub fn in_variable(&self, name: &str, rest: &str) -> Option<PathBuf> {
         self.variable(name).map(|folder| self.below(Path::new(folder), rest))
     }
 
     /// A program that a shell would find.
-    pub(super) fn on_path(&self, name: &str) -> Option<PathBuf> {
+    pub fn on_path(&self, name: &str) -> Option<PathBuf> {
         self.path.iter().map(|folder| self.below(folder, name)).find(|path| (self.exists)(path))
     }
 
     /// The first of several paths that is there.
-    pub(super) fn first(&self, paths: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
+    pub fn first(&self, paths: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
         paths.into_iter().find(|path| (self.exists)(path))
     }
 }
