@@ -12,21 +12,25 @@ mod login;
 mod tunnels;
 mod watchdog;
 mod window;
+mod wish;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use berth::{Error, WebUi};
+use berth::{Error, WebUi, WebUiWish};
+use tauri::plugin::TauriPlugin;
 use tauri::{AppHandle, Manager, State, Url, WebviewWindow};
 use webui_bridge::{Answer, Bridge, Call, Problem};
 
 use crate::shell::{self, Shell};
+use crate::words::Words;
 use leads::Leads;
 use tunnels::PageTunnels;
 
 pub(crate) use login::follow;
+pub(crate) use wish::{wanted, wanted_at_start};
 
 /// The window of a WebUI, if one is open.
 #[derive(Default)]
@@ -36,6 +40,8 @@ pub(crate) struct HostedWebUi {
     /// granted to a label stays, and so does what WebKitGTK knows about downloads of a folder.
     numbers: Mutex<BTreeMap<String, usize>>,
     opening: tokio::sync::Mutex<()>,
+    /// What `berth web` wants, until somebody is signed in.
+    wish: Mutex<Option<WebUiWish>>,
 }
 
 /// A download on its way.
@@ -51,6 +57,7 @@ struct Download {
 pub(crate) struct Page {
     label: String,
     web_ui: WebUi,
+    words: Arc<Words>,
     url: Url,
     origin: url::Origin,
     bridge: Bridge<PageTunnels>,
@@ -62,6 +69,14 @@ pub(crate) struct Page {
     look_waits: AtomicBool,
     /// Nobody is signed in, and the window stays because the page itself signed out.
     stays: AtomicBool,
+}
+
+/// Keeps a page's own `alert` and `confirm`, for `bridge.js` to put back. Those of the dialogs' plugin reach a command
+/// that a hosted page may not use: nothing would be shown, and `confirm` be a promise, which counts as yes.
+pub(crate) fn page_dialogs() -> TauriPlugin<tauri::Wry> {
+    const KEEP: &str = "Object.defineProperty(window, '__berth_dialogs', \
+                        { value: { alert: window.alert, confirm: window.confirm }, configurable: true });";
+    tauri::plugin::Builder::new("page-dialogs").js_init_script(KEEP).build()
 }
 
 impl HostedWebUi {
@@ -119,25 +134,29 @@ impl Page {
 
 /// Opens the window, or brings it to the front.
 #[tauri::command]
-pub(crate) async fn open_web_ui(
-    app: AppHandle,
-    shell: State<'_, Shell>,
-    hosted: State<'_, HostedWebUi>,
-) -> Result<(), Error> {
+pub(crate) async fn open_web_ui(app: AppHandle) -> Result<(), Error> {
+    open(&app, None).await
+}
+
+/// The same, at a session if one is named.
+async fn open(app: &AppHandle, session_id: Option<&str>) -> Result<(), Error> {
+    let (shell, hosted) = (app.state::<Shell>(), app.state::<HostedWebUi>());
+    Words::learn(app);
+    let failed = |e: tauri::Error| shell::failure(&format!("The window did not open: {e}"));
     let _one_at_a_time = hosted.opening.lock().await;
     let account = shell.berth().account();
     if let Some(page) = hosted.page()
-        && let Some(window) = page.window(&app)
+        && let Some(window) = page.window(app)
     {
         if account.is_some_and(|account| account.profile_id == page.bridge.tunnels().profile_id()) {
             let _ = window.unminimize();
             let _ = window.set_focus();
-            return Ok(());
+            return session_id.map_or(Ok(()), |id| window::lead_to(&window, &page, id)).map_err(failed);
         }
         let _ = window.destroy();
     }
     let web_ui = shell.berth().web_ui().await?;
-    window::open(&app, web_ui).await.map_err(|e| shell::failure(&format!("The window did not open: {e}")))
+    window::open(app, web_ui, session_id).await.map_err(failed)
 }
 
 /// What the page asks of its local proxy, and a little of its window.
@@ -158,17 +177,29 @@ pub(crate) async fn local_proxy(
     let Some(own) = call.path.strip_prefix("berth/") else { return Ok(page.bridge.answer(&call).await) };
     match (call.method.as_str(), own) {
         ("POST", "login") => login::look(&app, &page).await,
-        ("POST", "loaded") => tracing::info!(contract = %word(&call.query), "the WebUI's page has loaded"),
+        ("POST", "loaded") => {
+            let contract = word(&call.query);
+            tracing::info!(contract, "the WebUI's page has loaded");
+            let say = (contract != KNOWN).then(|| page.words.say("native.unknownContract"));
+            return Ok(Answer { say, ..nothing() });
+        }
         ("POST", "zoom") => window::zoom(&page, &window, &call.query),
-        _ => return Ok(page.bridge.refused(&Problem::new(404, "webui-call", "There is no such call."))),
+        _ => return Ok(page.bridge.refused(Problem::new(404, "webui-call", "There is no such call."))),
     }
-    Ok(Answer { status: 200, body: serde_json::json!({}), say: None })
+    Ok(nothing())
 }
+
+fn nothing() -> Answer {
+    Answer { status: 200, body: serde_json::json!({}), say: None }
+}
+
+/// What a page says that has kept to the contract.
+const KNOWN: &str = "known";
 
 /// A word of the page's, fit for a line of the log.
 fn word(text: &str) -> &str {
     match text {
-        "known" => "known",
+        KNOWN => KNOWN,
         _ => "unknown",
     }
 }

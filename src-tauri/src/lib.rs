@@ -8,8 +8,10 @@ mod hosted_webui;
 mod save_key;
 mod shell;
 mod window;
+mod words;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use berth::{Berth, Options, Paths, SecretsChoice};
 use tauri::{Manager, RunEvent, WindowEvent};
@@ -17,6 +19,7 @@ use tauri::{Manager, RunEvent, WindowEvent};
 use crate::arguments::Arguments;
 use crate::hosted_webui::HostedWebUi;
 use crate::shell::Shell;
+use crate::words::Words;
 
 /// Runs the app until its window is closed, it is told to quit, or it cannot start.
 pub fn run() -> ExitCode {
@@ -30,14 +33,26 @@ pub fn run() -> ExitCode {
     };
     let mut builder = tauri::Builder::default();
     if std::env::var_os("BERTH_NO_SINGLE_INSTANCE").is_none() {
-        builder = builder.plugin(tauri_plugin_single_instance::init(|app, _, _| window::show(app)));
+        builder = builder.plugin(tauri_plugin_single_instance::init(|app, words, _| {
+            window::show(app);
+            // The first word is the program.
+            let arguments = Arguments::parse(words.into_iter().skip(1));
+            if let Some(wish) = arguments.ok().and_then(|arguments| arguments.web_ui) {
+                hosted_webui::wanted(app, wish);
+            }
+        }));
     }
+    let words = Arc::new(Words::new(Arc::clone(shell.berth())));
     let app = builder
+        // Before the dialogs' plugin, which puts its own in place of a page's.
+        .plugin(hosted_webui::page_dialogs())
         .plugin(tauri_plugin_clipboard_manager::init())
         .plugin(tauri_plugin_dialog::init())
         .plugin(tauri_plugin_notification::init())
-        .plugin(tauri_plugin_opener::init())
+        // Links are the windows' own business: a click would go to a command that no page may use.
+        .plugin(tauri_plugin_opener::Builder::new().open_js_links_on_click(false).build())
         .plugin(tauri_plugin_window_state::Builder::default().build())
+        .manage(words)
         .manage(shell)
         .manage(HostedWebUi::default())
         .invoke_handler(tauri::generate_handler![
@@ -80,6 +95,7 @@ pub fn run() -> ExitCode {
             shell::forward_events(&handle);
             hosted_webui::follow(&handle);
             shell::quit_on_signals(&handle);
+            hosted_webui::wanted_at_start(&handle);
             shell::sign_in_at_start(&handle);
             window::open(&handle)?;
             Ok(())

@@ -30,6 +30,11 @@ impl Shell {
         &self.berth
     }
 
+    /// What the app was started with.
+    pub(crate) fn arguments(&self) -> &Arguments {
+        &self.arguments
+    }
+
     pub(crate) async fn sign_in_demo(&self) -> Result<Account, Error> {
         self.berth.sign_in_demo(&self.demo.access(self.berth.paths()).await?).await
     }

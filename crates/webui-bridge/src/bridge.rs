@@ -80,21 +80,22 @@ impl<T: Tunnels> Bridge<T> {
             if first {
                 tracing::warn!("the WebUI calls too often; its calls are refused");
             }
-            return Answer::refused(&Problem::new(429, "webui-rate", "Too many calls at once."));
+            return self.refused(Problem::new(429, "webui-rate", "Too many calls at once."));
         }
         match Ask::read(call) {
             Ok(ask) => self.serve(ask).await,
             Err(problem) => {
                 // Not the call itself: it may carry a login.
                 tracing::warn!(reason = %problem, "a call of the WebUI was refused");
+                let problem = self.tunnels.in_words(problem);
                 Answer { say: Some(problem.sentence()), ..Answer::refused(&problem) }
             }
         }
     }
 
     /// A refusal in the page's words, for calls that are the host's own.
-    pub fn refused(&self, problem: &Problem) -> Answer {
-        Answer::refused(problem)
+    pub fn refused(&self, problem: Problem) -> Answer {
+        Answer::refused(&self.tunnels.in_words(problem))
     }
 
     async fn serve(&self, ask: Ask) -> Answer {
@@ -124,7 +125,7 @@ impl<T: Tunnels> Bridge<T> {
             Ask::Close { session, app } => self.close(&session, app.as_deref()).await,
             Ask::Look { port } => match self.tunnels.all().iter().any(|o| o.port == port) {
                 true => Answer::ok(json!({})),
-                false => Answer::refused(&Problem::new(404, "webui-port", "There is no such port.")),
+                false => self.refused(Problem::new(404, "webui-port", "There is no such port.")),
             },
             Ask::Explain { number } => {
                 let state = self.state();
@@ -177,6 +178,7 @@ impl<T: Tunnels> Bridge<T> {
     /// The page goes on to the address in the answer, and finds the reason there.
     fn failed(&self, problem: Problem) -> Answer {
         tracing::info!(code = %problem.code, "the WebUI's app was not opened");
+        let problem = self.tunnels.in_words(problem);
         let say = problem.sentence();
         let mut state = self.state();
         state.counter += 1;
@@ -265,6 +267,11 @@ mod tests {
         fn all(&self) -> Vec<Opened> {
             self.open.lock().unwrap().clone()
         }
+
+        fn in_words(&self, problem: Problem) -> Problem {
+            let own = problem.code.starts_with("webui-");
+            if own { Problem { hint: "Said by the host.".into(), ..problem } } else { problem }
+        }
     }
 
     async fn get(bridge: &Bridge<Host>, path: &str, query: &str) -> Answer {
@@ -272,6 +279,18 @@ mod tests {
         // Each call comes after a rest, except where the rest is what is tested.
         bridge.state().rate = Rate::new(Instant::now());
         bridge.answer(&call).await
+    }
+
+    #[tokio::test]
+    async fn every_refusal_passes_the_hosts_words() {
+        let bridge = Bridge::new(Host::default());
+        let refusals =
+            [get(&bridge, "proxy/local/a b/add", "app=sshd").await, get(&bridge, "sshd", "port=40000").await];
+        for answer in refusals {
+            assert!(answer.body["msg"].as_str().unwrap().ends_with("Said by the host."), "{answer:?}");
+        }
+        let refused = bridge.refused(Problem::new(404, "webui-call", "No."));
+        assert_eq!(refused.body["msg"], "No. Said by the host.");
     }
 
     async fn conf(bridge: &Bridge<Host>) -> Answer {

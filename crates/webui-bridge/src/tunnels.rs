@@ -32,4 +32,9 @@ pub trait Tunnels: Send + Sync {
 
     /// Every port that is open to sessions of this account.
     fn all(&self) -> Vec<Opened>;
+
+    /// A problem in the language of who reads it. The host's own come in it already.
+    fn in_words(&self, problem: Problem) -> Problem {
+        problem
+    }
 }

@@ -5,6 +5,10 @@
   const CONFIG = BERTH_CONFIG;
   if (location.origin !== CONFIG.origin || window.top !== window) return;
 
+  // Tauri's plugin has replaced the page's own with some that it may not use.
+  Object.assign(window, window.__berth_dialogs);
+  delete window.__berth_dialogs;
+
   // A page may replace these later.
   const { fetch, Request, Response, URL, JSON, Promise, String } = window;
   const PROXY = new URL(CONFIG.proxy).origin;
@@ -114,9 +118,9 @@
   window.addEventListener("load", () => {
     setTimeout(() => {
       const known = window.isElectron === true && window.__local_proxy?.url === CONFIG.proxy;
-      if (!known) note(CONFIG.unknown);
       const query = known ? "known" : "unknown";
-      void invoke({ method: "POST", path: "berth/loaded", query }).catch(() => undefined);
+      const told = invoke({ method: "POST", path: "berth/loaded", query });
+      told.then(({ say }) => say && note(say)).catch(() => undefined);
     }, 3000);
   });
 })();

@@ -68,7 +68,8 @@ pub(crate) fn finish(app: &AppHandle, page: &Arc<Page>, url: &Url, path: Option<
         let _one_at_a_time = page.saving.lock().await;
         if let Err(e) = save(&app, &page, &place, &name).await {
             tracing::warn!(error = %e, "a download was not saved");
-            page.tell(&app, &format!("{name} was not saved: {e}."));
+            let values = [("name", name.as_str()), ("why", e.trim_end_matches('.'))];
+            page.tell(&app, &page.words.with("native.notSaved", &values));
         }
         let _ = fs::remove_file(&place);
     });
@@ -81,7 +82,7 @@ async fn save(app: &AppHandle, page: &Page, place: &Path, name: &str) -> Result<
         Some(_) => home.as_ref().map(|home| home.join(".ssh")).filter(|ssh| ssh.is_dir()).or(home),
         None => app.path().download_dir().ok().filter(|folder| folder.is_dir()).or(home),
     };
-    let title = if key.is_some() { "Save SSH key" } else { "Save file" };
+    let title = page.words.say(if key.is_some() { "native.saveKey" } else { "native.saveFile" });
     let mut dialog = app.dialog().file().set_title(title).set_file_name(name);
     if let Some(folder) = folder {
         dialog = dialog.set_directory(folder);

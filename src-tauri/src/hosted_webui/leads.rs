@@ -90,11 +90,13 @@ fn ask(app: &AppHandle, page: &Arc<Page>, url: Url, who: String) {
     let Some(window) = page.window(app) else { return };
     let (app, page) = (app.clone(), Arc::clone(page));
     let shown: String = url.as_str().chars().take(200).collect();
+    let words = Arc::clone(&page.words);
+    let buttons = MessageDialogButtons::OkCancelCustom(words.say("native.open"), words.say("native.cancel"));
     app.clone()
         .dialog()
-        .message(format!("The WebUI wants to open this outside of Berth:\n\n{shown}"))
+        .message(words.with("native.leadsOutside", &[("address", &shown)]))
         .title(who.clone())
-        .buttons(MessageDialogButtons::OkCancelCustom("Open".into(), "Cancel".into()))
+        .buttons(buttons)
         .parent(&window)
         .show(move |yes| {
             page.leads().said.insert(who, Some(yes));

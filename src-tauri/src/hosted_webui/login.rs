@@ -9,7 +9,7 @@ use tauri::webview::Cookie;
 use tauri::{AppHandle, Manager, WebviewWindow};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::{HostedWebUi, Page};
+use super::{HostedWebUi, Page, wish};
 use crate::shell::Shell;
 
 /// How long a cookie may take into the web view's store.
@@ -82,7 +82,10 @@ pub(crate) fn follow(app: &AppHandle) {
     tauri::async_runtime::spawn(async move {
         loop {
             match events.recv().await {
-                Ok(Event::SignedIn { account }) => renewed(&app, &account.profile_id).await,
+                Ok(Event::SignedIn { account }) => {
+                    renewed(&app, &account.profile_id).await;
+                    wish::signed_in(&app, &account).await;
+                }
                 Ok(Event::SignedOut { profile_id, .. }) => {
                     let page = app.state::<HostedWebUi>().page();
                     if let Some(page) = page.filter(|p| p.bridge.tunnels().profile_id() == profile_id)

@@ -5,15 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use berth::{Berth, Connection, ConnectionState, Error, HostedApp};
 use webui_bridge::{Open, Opened, Problem, Tunnels};
 
+use crate::words::Words;
+
 /// Ports of the account that the window belongs to.
 pub(crate) struct PageTunnels {
     berth: Arc<Berth>,
+    words: Arc<Words>,
     profile_id: Mutex<String>,
 }
 
 impl PageTunnels {
-    pub(crate) fn new(berth: Arc<Berth>, profile_id: String) -> Self {
-        Self { berth, profile_id: Mutex::new(profile_id) }
+    pub(crate) fn new(berth: Arc<Berth>, words: Arc<Words>, profile_id: String) -> Self {
+        Self { berth, words, profile_id: Mutex::new(profile_id) }
     }
 
     pub(crate) fn profile_id(&self) -> String {
@@ -36,7 +39,8 @@ impl Tunnels for PageTunnels {
             environment: open.environment.clone(),
         };
         let connected = self.berth.connect_for_web_ui(&self.profile_id(), &wanted).await;
-        connected.map(|(connection, fresh)| opened(connection, fresh)).map_err(|e| problem(&e))
+        let problem = |e: Error| problem(&self.words.error(e));
+        connected.map(|(connection, fresh)| opened(connection, fresh)).map_err(problem)
     }
 
     async fn close(&self, id: &str) {
@@ -47,6 +51,11 @@ impl Tunnels for PageTunnels {
         let profile = self.profile_id();
         let all = self.berth.connections().all().into_iter();
         all.filter(|c| c.profile_id == profile && is_open(c.state)).map(|c| opened(c, false)).collect()
+    }
+
+    fn in_words(&self, problem: Problem) -> Problem {
+        let said = self.words.error(Error::new(&problem.code, problem.message, problem.hint));
+        Problem { message: said.message, hint: said.hint, ..Problem::new(problem.status, &problem.code, "") }
     }
 }
 

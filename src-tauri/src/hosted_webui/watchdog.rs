@@ -19,11 +19,22 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) fn start(app: &AppHandle, page: &Arc<Page>) {
     let (app, page) = (app.clone(), Arc::clone(page));
     tauri::async_runtime::spawn(async move {
+        let mut waited = false;
         loop {
             tokio::time::sleep(EVERY).await;
+            let waits = waits_for_person(&app, &page).await;
+            if waits && !waited {
+                tracing::info!("the WebUI's page waits for an answer of the person");
+            }
+            waited = waits;
+            if waits {
+                continue;
+            }
             match answers(&app, &page).await {
                 None => return,
                 Some(true) => {}
+                // It may have come while the page was asked.
+                Some(false) if waits_for_person(&app, &page).await => {}
                 Some(false) => {
                     tracing::warn!("the WebUI's page does not answer");
                     if ask(&app, &page).await {
@@ -57,14 +68,29 @@ async fn answers(app: &AppHandle, page: &Page) -> Option<bool> {
     page.window(app).map(|_| answered.is_ok())
 }
 
+/// Whether a dialog is open that the page stands still for.
+async fn waits_for_person(app: &AppHandle, page: &Page) -> bool {
+    #[cfg(target_os = "linux")]
+    if let Some(window) = page.window(app) {
+        return super::linux::waits_for_person(&window).await;
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (app, page);
+    false
+}
+
 async fn ask(app: &AppHandle, page: &Page) -> bool {
     let Some(window) = page.window(app) else { return false };
     let (answer, answered) = tokio::sync::oneshot::channel();
+    let words = &page.words;
     app.dialog()
-        .message("The WebUI does not answer. What you have typed there is lost when it is loaded again.")
+        .message(words.say("native.hang"))
         .title("WebUI")
         .kind(MessageDialogKind::Warning)
-        .buttons(MessageDialogButtons::OkCancelCustom("Load again".into(), "Wait".into()))
+        .buttons(MessageDialogButtons::OkCancelCustom(
+            words.say("native.loadAgain"),
+            words.say("native.wait"),
+        ))
         .parent(&window)
         .show(move |yes| {
             let _ = answer.send(yes);

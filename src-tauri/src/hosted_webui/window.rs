@@ -14,26 +14,27 @@ use webui_bridge::{Bridge, PROXY};
 use super::tunnels::PageTunnels;
 use super::{HostedWebUi, Page, downloads, leads, lock, login, watchdog};
 use crate::shell::Shell;
+use crate::words::Words;
 
-/// What is said where the page does not know its desktop app any more.
-const UNKNOWN: &str = "This WebUI does not know the desktop app's way to open ports. Where its SSH/SFTP icon does \
-                       nothing, use the one in Berth's main window.";
 /// Zoom: least, most, step.
 const ZOOM: (f64, f64, f64) = (0.3, 3.0, 1.1);
 
 /// Opens a window on a WebUI: empty first, the login into it, then the page.
-pub(super) async fn open(app: &AppHandle, web_ui: WebUi) -> tauri::Result<()> {
+pub(super) async fn open(app: &AppHandle, web_ui: WebUi, session_id: Option<&str>) -> tauri::Result<()> {
     let hosted = app.state::<HostedWebUi>();
     let url = Url::parse(&web_ui.url).map_err(|e| unreadable(&e))?;
     let (number, first) = hosted.number(&web_ui.profile_id);
     let label = format!("web-ui-{number}");
+    let first_page = first_page(&web_ui, session_id)?;
     let berth = app.state::<Shell>().berth().clone();
+    let words = Arc::clone(&app.state::<Arc<Words>>());
     let page = Arc::new(Page {
         label: label.clone(),
         origin: url.origin(),
         url,
-        bridge: Bridge::new(PageTunnels::new(berth, web_ui.profile_id.clone())),
+        bridge: Bridge::new(PageTunnels::new(berth, Arc::clone(&words), web_ui.profile_id.clone())),
         web_ui,
+        words,
         zoom: 1.0.into(),
         leads: Default::default(),
         downloads: Default::default(),
@@ -56,9 +57,20 @@ pub(super) async fn open(app: &AppHandle, web_ui: WebUi) -> tauri::Result<()> {
     #[cfg(target_os = "linux")]
     super::linux::prepare(&window, &page)?;
     login::put(&window, &page, &page.web_ui.cookies).await;
-    window.navigate(page.url.clone())?;
+    window.navigate(first_page)?;
     watchdog::start(app, &page);
     Ok(())
+}
+
+/// What the window shows first: a session, or whatever the WebUI begins with.
+fn first_page(web_ui: &WebUi, session_id: Option<&str>) -> tauri::Result<Url> {
+    let url = session_id.map_or_else(|| web_ui.url.clone(), |id| web_ui.session_url(id));
+    Url::parse(&url).map_err(|e| unreadable(&e))
+}
+
+/// Leads a window that is open to a session.
+pub(super) fn lead_to(window: &WebviewWindow, page: &Page, session_id: &str) -> tauri::Result<()> {
+    window.navigate(first_page(&page.web_ui, Some(session_id))?)
 }
 
 fn build(app: &AppHandle, page: &Arc<Page>) -> tauri::Result<WebviewWindow> {
@@ -124,7 +136,6 @@ fn script(page: &Page) -> String {
         "origin": page.origin.ascii_serialization(),
         "base": page.url.as_str(),
         "proxy": PROXY,
-        "unknown": UNKNOWN,
     });
     include_str!("bridge.js").replacen("BERTH_CONFIG", &configuration.to_string(), 1)
 }

@@ -16,6 +16,7 @@ pub(crate) struct Bench {
     pub(crate) desk: Desk,
     home: TempDir,
     variables: Vec<(String, String)>,
+    missing: Vec<&'static str>,
 }
 
 impl Bench {
@@ -34,12 +35,17 @@ impl Bench {
         for folder in ["data", "runtime", "config", "cache", "share", "tmp"] {
             fs::DirBuilder::new().mode(0o700).create(home.path().join(folder))?;
         }
-        Ok(Self { desk: Desk::start()?, home, variables: Vec::new() })
+        Ok(Self { desk: Desk::start()?, home, variables: Vec::new(), missing: Vec::new() })
     }
 
     /// Sets one more environment variable for the apps started from now on.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Leaves out one of the environment variables.
+    pub(crate) fn without(&mut self, name: &'static str) {
+        self.missing.push(name);
     }
 
     /// The home folder.
@@ -82,7 +88,14 @@ impl Bench {
             ("BERTH_NO_SINGLE_INSTANCE".to_owned(), "1".to_owned()),
         ];
         variables.extend(self.variables.iter().cloned());
+        variables.retain(|(name, _)| !self.missing.contains(&name.as_str()));
         variables
+    }
+
+    /// What the app has written into its log.
+    pub(crate) fn log(&self) -> String {
+        let files = fs::read_dir(self.data().join("logs")).into_iter().flatten().flatten();
+        files.filter_map(|file| fs::read_to_string(file.path()).ok()).collect()
     }
 
     /// Processes of this test's app, its web view and whatever they started, as `pid name`.

@@ -165,6 +165,19 @@ impl Desk {
         bail!("the dialog {title:?} did not take {}; windows: {:?}", path.display(), self.titles())
     }
 
+    /// Whether there is a window with that title now.
+    pub(crate) fn shows(&self, title: &str) -> bool {
+        !self.windows(&format!("^{title}$")).is_empty()
+    }
+
+    /// Presses a key in the window with that title.
+    pub(crate) async fn key_in(&self, title: &str, key: &str) -> Result<()> {
+        let id = self.window(title).await?;
+        self.xdotool(&["windowactivate", "--sync", &id]);
+        self.key(key);
+        Ok(())
+    }
+
     /// Presses a key in the window that has the focus.
     pub(crate) fn key(&self, key: &str) {
         self.xdotool(&["key", "--clearmodifiers", key]);

@@ -13,18 +13,21 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::bench::Bench;
+use crate::keychain::Bus;
 use crate::main_job::free_port;
 use crate::steps;
 
-/// A bench whose browser is a file of addresses.
+/// A bench whose browser is a file of addresses, and whose FileZilla a file of its words.
 fn bench_with_browser() -> Result<(Bench, PathBuf)> {
     let mut bench = Bench::new()?;
     let folder = bench.home().join("bin");
     let opened = bench.home().join("opened.txt");
     fs::create_dir(&folder)?;
-    let browser = folder.join("xdg-open");
-    fs::write(&browser, format!("#!/bin/sh\necho \"$1\" >> '{}'\n", opened.display()))?;
-    fs::set_permissions(&browser, fs::Permissions::from_mode(0o755))?;
+    for (name, file) in [("xdg-open", &opened), ("filezilla", &bench.home().join("filezilla.txt"))] {
+        let program = folder.join(name);
+        fs::write(&program, format!("#!/bin/sh\necho \"$1\" >> '{}'\n", file.display()))?;
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    }
     let path = std::env::var("PATH").unwrap_or_default();
     bench.set("PATH", &format!("{}:{path}", folder.display()));
     Ok((bench, opened))
@@ -44,6 +47,11 @@ async fn opened_with(app: &App, cluster: &DemoCluster, page: &str) -> Result<Val
 
 fn is_open(port: u64) -> bool {
     u16::try_from(port).is_ok_and(|port| TcpStream::connect(("127.0.0.1", port)).is_ok())
+}
+
+/// The title of the WebUI's window.
+fn title(cluster: &DemoCluster) -> String {
+    format!("{} – WebUI", cluster.webserver_url().replace("http://", "").trim_end_matches('/'))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,6 +80,15 @@ async fn both_generations_of_the_webui_get_ports_and_keys_and_one_sign_in() -> R
     ensure!(failed["looked"]["error_code"] == "session-not-running", "{failed}");
     ensure!(report["closed"] == json!({ "code": 404 }), "{report}");
 
+    // The notice in the main window shows how the port does, and leads on from there.
+    app.find("webui-opened").await?;
+    app.attribute_is("webui-opened-state", "data-state", "listening").await?;
+    app.click("webui-open-in").await?;
+    app.click("webui-open-in-filezilla").await?;
+    app.eventually("FileZilla", async || bench.home().join("filezilla.txt").is_file()).await?;
+    let sites = fs::read_to_string(bench.home().join("config/filezilla/sitemanager.xml"))?;
+    ensure!(sites.contains(&format!("<Port>{preferred}</Port>")), "{sites}");
+
     // The key comes by the native dialog, and opens the session.
     let key = bench.home().join("id_from_webui");
     bench.desk.save_as(steps::SAVE_DIALOG, &key).await?;
@@ -91,15 +108,109 @@ async fn both_generations_of_the_webui_get_ports_and_keys_and_one_sign_in() -> R
         fs::read_to_string(&opened).is_ok_and(|text| text.lines().any(|line| line == wanted))
     })
     .await?;
-    app.find("webui-opened").await?;
     app.click("webui-opened-show").await?;
     app.find("connection-dialog").await?;
 
     // Signing out there is signing out here.
-    let title = cluster.webserver_url().replace("http://", "").trim_end_matches('/').to_owned();
-    bench.desk.type_into(&format!("{title} – WebUI"), "l").await?;
+    bench.desk.type_into(&title(&cluster), "l").await?;
     app.find("signin-address").await?;
     app.eventually("the ports being closed", async || !is_open(preferred) && !is_open(web)).await?;
+    app.end().await;
+    cluster.stop().await;
+    Ok(())
+}
+
+/// Tells where it is.
+const WHERE: &str = "<!doctype html><meta charset=utf-8><title>Where</title><script>\
+                     fetch('/report', { method: 'POST', body: location.pathname + location.search })</script>";
+
+/// What `berth web` does: the app started with its words, which hands them to the one that runs.
+async fn wish(bench: &Bench, words: &[&str]) -> Result<()> {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_berth-desktop"));
+    command.args(words).env_clear().envs(bench.environment()).kill_on_drop(true);
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(30), command.output()).await;
+    let ended = ended.context("the app did not hand its words over: another one runs now")??;
+    ensure!(ended.status.success(), "{ended:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_app_is_told_from_a_terminal_which_window_to_open() -> Result<()> {
+    let (mut bench, _) = bench_with_browser()?;
+    let _bus = Bus::start(&mut bench)?;
+    bench.without("BERTH_NO_SINGLE_INSTANCE");
+    let cluster = DemoCluster::start(Options::default()).await?;
+    cluster.control().show_page(WHERE);
+    let app = bench.open().await?;
+    let reports = async |wanted: &str| {
+        app.eventually(wanted, async || cluster.control().reports().iter().any(|said| said == wanted)).await
+    };
+
+    // Nobody is signed in yet: it opens when somebody is.
+    let profile = format!("{}@{}", cluster.account().email, cluster.webserver_url().trim_end_matches('/'));
+    wish(&bench, &["--web-ui", &profile]).await?;
+    steps::sign_in(&app, &cluster).await?;
+    reports("/").await?;
+
+    // The window that is there goes to the session.
+    let sessions = cluster.sessions();
+    let id = &sessions.iter().find(|s| s.name == "llama-finetune").context("no session")?.id;
+    wish(&bench, &["--web-ui", &profile, "--session", id]).await?;
+    reports(&format!("/job?sessionDetail={id}")).await?;
+
+    // Closed, it opens there; and for somebody else there is a sentence and no window.
+    bench.desk.close_window(&title(&cluster)).await?;
+    app.eventually("the window closing", async || !bench.desk.shows(&title(&cluster))).await?;
+    let before = cluster.control().reports().len();
+    wish(&bench, &["--web-ui", "somebody@else.example.com"]).await?;
+    bench.desk.cancel("WebUI").await?;
+    wish(&bench, &["--web-ui", &profile, "--session", id]).await?;
+    app.eventually("the window", async || cluster.control().reports().len() > before).await?;
+    ensure!(cluster.control().reports().last() == Some(&format!("/job?sessionDetail={id}")));
+    app.end().await;
+    cluster.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_of_the_page_is_not_taken_for_a_page_that_hangs() -> Result<()> {
+    let bench = Bench::new()?;
+    let cluster = DemoCluster::start(Options::default()).await?;
+    let app = bench.open().await?;
+    let page = "<!doctype html><meta charset=utf-8><title>Asks</title><script>\
+                const report = (what) => fetch('/report', { method: 'POST', body: JSON.stringify({ what }) });\
+                report('asking').then(() => report(confirm('Are you there?') === true ? 'yes' : 'no'))\
+                .then(() => document.querySelector('a').click())</script>\
+                <a href='https://docs.example.org/' target='_blank'>Help</a>";
+    let first = opened_with(&app, &cluster, page).await?;
+    ensure!(first["what"] == "asking", "{first}");
+    app.eventually("the watchdog", async || bench.log().contains("waits for an answer")).await?;
+    ensure!(cluster.control().reports().len() == 1, "{:?}", cluster.control().reports());
+    ensure!(!bench.desk.shows("WebUI"), "it asks whether to load the page again");
+    bench.desk.key_in(&title(&cluster), "Return").await?;
+    app.eventually("the answer", async || {
+        cluster.control().reports().last().is_some_and(|said| said.contains("yes"))
+    })
+    .await?;
+    // A link is asked about, too, and not lost.
+    bench.desk.cancel("docs.example.org").await?;
+    app.end().await;
+    cluster.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_window_speaks_the_language_of_the_settings() -> Result<()> {
+    let (bench, _) = bench_with_browser()?;
+    fs::write(bench.data().join("settings.json"), r#"{"language": "ko"}"#)?;
+    let cluster = DemoCluster::start(Options::default()).await?;
+    let app = bench.open().await?;
+    let page = include_str!("pages/contract.html").replace("PREFERRED", &free_port()?.to_string());
+    let report = opened_with(&app, &cluster, &page).await?;
+    let said = report["failed"]["looked"]["msg"].as_str().unwrap_or_default();
+    ensure!(said.contains("실행 중인 세션에만"), "{report}");
+    bench.desk.cancel("SSH 키 저장").await?;
+    app.text_that("webui-open-in", |text| text.contains("열기")).await?;
     app.end().await;
     cluster.stop().await;
     Ok(())

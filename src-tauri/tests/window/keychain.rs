@@ -1,4 +1,4 @@
-//! A session bus with an unlocked GNOME keyring on it, as a desktop has after its user has signed in.
+//! A session bus, and an unlocked GNOME keyring on it, as a desktop has after its user has signed in.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
@@ -7,16 +7,21 @@ use anyhow::{Context, Result, ensure};
 
 use crate::bench::Bench;
 
-/// Both daemons, ended with this value.
-pub(crate) struct Keychain {
-    bus: Child,
+/// A session bus, ended with this value.
+pub(crate) struct Bus {
     daemon: Child,
 }
 
-impl Keychain {
-    /// Starts them, and lets the bench's apps find them.
+/// Both daemons, ended with this value.
+pub(crate) struct Keychain {
+    daemon: Child,
+    _bus: Bus,
+}
+
+impl Bus {
+    /// Starts it, and lets the bench's apps find it.
     pub(crate) fn start(bench: &mut Bench) -> Result<Self> {
-        let mut bus = Command::new("dbus-daemon")
+        let mut daemon = Command::new("dbus-daemon")
             .args(["--session", "--nofork", "--nopidfile", "--print-address=1"])
             .env_clear()
             .envs(bench.environment())
@@ -27,10 +32,17 @@ impl Keychain {
             .spawn()
             .context("cannot start dbus-daemon")?;
         let mut address = String::new();
-        BufReader::new(bus.stdout.take().context("no output")?).read_line(&mut address)?;
+        BufReader::new(daemon.stdout.take().context("no output")?).read_line(&mut address)?;
         ensure!(!address.trim().is_empty(), "dbus-daemon gave no address");
         bench.set("DBUS_SESSION_BUS_ADDRESS", address.trim());
+        Ok(Self { daemon })
+    }
+}
 
+impl Keychain {
+    /// Starts both, and lets the bench's apps find them.
+    pub(crate) fn start(bench: &mut Bench) -> Result<Self> {
+        let bus = Bus::start(bench)?;
         let mut daemon = Command::new("gnome-keyring-daemon")
             .args(["--unlock", "--components=secrets", "--foreground"])
             .env_clear()
@@ -46,15 +58,20 @@ impl Keychain {
         // It prints its control socket once it serves.
         let mut line = String::new();
         BufReader::new(daemon.stdout.take().context("no output")?).read_line(&mut line)?;
-        Ok(Self { bus, daemon })
+        Ok(Self { daemon, _bus: bus })
+    }
+}
+
+impl Drop for Bus {
+    fn drop(&mut self) {
+        let _ = self.daemon.kill();
+        let _ = self.daemon.wait();
     }
 }
 
 impl Drop for Keychain {
     fn drop(&mut self) {
-        for child in [&mut self.daemon, &mut self.bus] {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        let _ = self.daemon.kill();
+        let _ = self.daemon.wait();
     }
 }

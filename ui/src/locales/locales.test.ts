@@ -58,6 +58,13 @@ function used(): { keys: Set<string>; patterns: RegExp[] } {
     for (const [, key] of code.matchAll(/\bt\(\s*`([^`]+)`/g)) if (key) patterns.push(asPattern(key));
     for (const [, key] of code.matchAll(/translated\(t, `([^`]+)`/g)) if (key) patterns.push(asPattern(key));
   }
+  // What the shell says where the page cannot.
+  const shell = join(src, "../../src-tauri/src");
+  for (const name of readdirSync(shell, { recursive: true, encoding: "utf8" })) {
+    if (!name.endsWith(".rs")) continue;
+    const code = readFileSync(join(shell, name), "utf8");
+    for (const [, key] of code.matchAll(/"(native\.\w+)"/g)) if (key) keys.add(key);
+  }
   return { keys, patterns };
 }
 
