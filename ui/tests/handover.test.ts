@@ -17,6 +17,51 @@ async function connected(options: OpenOptions = {}) {
   return w;
 }
 
+describe("What the WebUI opened", () => {
+  const port = makeConnection(sessions[0] as Session, "sshd", 30722);
+
+  test("is shown as it is now, and opens in a program from there", async () => {
+    const w = await openWindow("signed-in", {
+      startup: { connections: [port] },
+      sshHosts: { installed: true },
+    });
+    await w.emit({ kind: "openedByWebUi", id: ID });
+    await w.reads("webui-opened", "127.0.0.1:30722");
+    await w.reads("webui-opened-state", "Listening");
+    await w.patchConnection(ID, { traffic: { ...port.traffic, open: 2 } });
+    await w.reads("webui-opened-state", "In use by 2 programs");
+    await w.click("webui-open-in");
+    await w.screenshot("webui-notice");
+    await w.click("webui-open-in-vscode");
+    await expect.poll(() => w.calls("openIn")).toEqual([[ID, "vscode"]]);
+    await w.click("webui-opened-show");
+    await w.seen("connection-dialog");
+    await w.gone("webui-opened");
+  });
+
+  test("goes with its port, and says so in Korean, too", async () => {
+    const w = await openWindow("signed-in", { startup: { connections: [port] }, locale: "ko-KR" });
+    await w.emit({ kind: "openedByWebUi", id: ID });
+    await w.reads("webui-opened-state", "대기 중");
+    await w.reads("webui-open-in", "열기");
+    await w.click("webui-open-in");
+    await w.click("webui-open-in-cursor");
+    await w.seen("ssh-hosts-dialog");
+    await w.click("ssh-hosts-add");
+    await expect.poll(() => w.calls("openIn")).toEqual([[ID, "cursor"]]);
+    await w.emit({ kind: "connectionRemoved", id: ID });
+    await w.gone("webui-opened");
+  });
+
+  test("has no programs to open for other apps", async () => {
+    const vnc = makeConnection(sessions[0] as Session, "vnc", 30723);
+    const w = await openWindow("signed-in", { startup: { connections: [vnc] } });
+    await w.emit({ kind: "openedByWebUi", id: vnc.id });
+    await w.seen("webui-opened-show");
+    expect(await w.id("webui-open-in").count()).toBe(0);
+  });
+});
+
 describe("Open in", () => {
   test("lists the installed programs, then the others with a link", async () => {
     const w = await connected({ sshHosts: { installed: true } });
