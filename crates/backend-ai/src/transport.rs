@@ -2,9 +2,9 @@
 //! and what a failed exchange means.
 
 use std::error::Error as _;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderValue, LOCATION};
@@ -141,7 +141,7 @@ impl From<Error> for Failure {
 
 /// The way to one server.
 pub(crate) struct Transport {
-    http: reqwest::Client,
+    http: Mutex<Kept>,
     /// Keeps no connections; made when first needed, since it reads the system's certificates.
     fresh: OnceLock<reqwest::Client>,
     network: Network,
@@ -154,10 +154,25 @@ pub(crate) struct Transport {
     skew: AtomicI64,
 }
 
+/// A client whose pool holds connections, and when it was used last, by two clocks.
+struct Kept {
+    client: reqwest::Client,
+    used: (Instant, SystemTime),
+}
+
+/// The calendar may get so far ahead of the running time before the computer must have slept.
+const SLEPT: Duration = Duration::from_secs(10);
+
+/// Whether the computer slept between two moments: the calendar goes on, the running time does not.
+fn slept(then: (Instant, SystemTime), now: (Instant, SystemTime)) -> bool {
+    let ran = now.0.saturating_duration_since(then.0);
+    now.1.duration_since(then.1).is_ok_and(|passed| passed > ran + SLEPT)
+}
+
 impl Transport {
     pub(crate) fn new(server: Server, version: String, network: &Network) -> Result<Self, Error> {
         Ok(Self {
-            http: network.http(&server.endpoint)?,
+            http: Mutex::new(Kept { client: network.http(&server.endpoint)?, used: now() }),
             fresh: OnceLock::new(),
             network: network.clone(),
             pool_refresh: network.pool_refresh,
@@ -167,15 +182,28 @@ impl Transport {
         })
     }
 
-    fn http(&self, fresh: bool) -> Result<&reqwest::Client, Error> {
+    fn http(&self, fresh: bool) -> Result<reqwest::Client, Error> {
         match (fresh, self.fresh.get()) {
-            (false, _) => Ok(&self.http),
-            (true, Some(client)) => Ok(client),
+            (false, _) => self.kept(),
+            (true, Some(client)) => Ok(client.clone()),
             (true, None) => {
                 let client = self.network.http_without_pool(&self.server.endpoint)?;
-                Ok(self.fresh.get_or_init(|| client))
+                Ok(self.fresh.get_or_init(|| client).clone())
             }
         }
+    }
+
+    /// The client with kept connections. A sleep outlives most of those, and nobody is told: a request over one would
+    /// hang until its time limit, so none is kept over a sleep.
+    fn kept(&self) -> Result<reqwest::Client, Error> {
+        let mut kept = self.http.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = now();
+        if slept(kept.used, now) {
+            tracing::info!("the computer slept; connecting anew");
+            kept.client = self.network.http(&self.server.endpoint)?;
+        }
+        kept.used = now;
+        Ok(kept.client.clone())
     }
 
     pub(crate) fn mode(&self) -> AccessMode {
@@ -312,6 +340,10 @@ impl Transport {
     }
 }
 
+fn now() -> (Instant, SystemTime) {
+    (Instant::now(), SystemTime::now())
+}
+
 /// Reads what a refusal says; a body that cannot be read says nothing.
 pub(crate) async fn read_refusal(response: Response) -> Refusal {
     let status = response.status();
@@ -387,4 +419,19 @@ pub(crate) fn root_cause(error: &reqwest::Error) -> String {
         cause = inner.source();
     }
     words.unwrap_or_else(|| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sleep_is_told_from_a_pause_and_from_a_clock_that_was_set_back() {
+        let then = now();
+        let after =
+            |ran: u64, passed: u64| (then.0 + Duration::from_secs(ran), then.1 + Duration::from_secs(passed));
+        assert!(slept(then, after(5, 3600)));
+        assert!(!slept(then, after(3600, 3605)));
+        assert!(!slept(then, (then.0, then.1 - Duration::from_secs(3600))));
+    }
 }
