@@ -55,17 +55,17 @@ async fn a_passing_refusal_costs_the_program_nothing() {
 }
 
 #[tokio::test]
-async fn a_lasting_refusal_is_told_after_three_more_attempts() {
+async fn a_lasting_refusal_is_told_after_four_more_attempts() {
     let busy = refusal("gateway", Retry::AfterBackoff);
     let script: Vec<_> = (0..9).map(|_| Attempt::Refuse(busy.clone())).collect();
     let (tunnel, mut control) = tunnel(script, Options::default());
     let mut ends = tunnel.ends();
     let mut local = connect(&tunnel).await;
     traffic(&tunnel, |traffic| traffic.open == 1).await;
-    pass(seconds(6)).await;
+    pass(seconds(11)).await;
     expect_gone(&mut local).await;
     assert_eq!(next(&mut ends).await.reason, EndReason::NotOpened(busy));
-    assert_eq!(control.attempts(), 4);
+    assert_eq!(control.attempts(), 5);
 }
 
 #[tokio::test]
