@@ -5,7 +5,7 @@
 
 mod support;
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::Stdio;
 
 use support::{World, finish, first_line};
@@ -124,15 +124,14 @@ fn sftp_goes_on_after_ctrl_c() {
     let mut command = world.berth(["proxy", "--stdio", SESSION]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
-    let mut read_line = || {
-        let stdout = child.stdout.as_mut().unwrap();
-        stdout.bytes().map(Result::unwrap).take_while(|byte| *byte != b'\n').count()
-    };
-    assert!(read_line() > 0, "sshd's version");
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut version = String::new();
+    output.read_line(&mut version).unwrap();
+    assert!(version.starts_with("SSH-2.0-"), "{version}");
     send("INT", child.id());
     child.stdin.as_mut().unwrap().write_all(b"SSH-2.0-test\r\n").unwrap();
     let mut packet = [0; 5];
-    child.stdout.as_mut().unwrap().read_exact(&mut packet).unwrap();
+    output.read_exact(&mut packet).unwrap();
     send("TERM", child.id());
     assert_eq!(child.wait().unwrap().code(), Some(143), "it was there until it was told itself");
 }

@@ -108,8 +108,7 @@ impl List {
 
     /// A column that the server does not have is an argument that cannot be, as with the Python client.
     fn about_fields(&self, error: Error) -> Failure {
-        let unknown = error.message.split("Cannot query field").nth(1);
-        match unknown.and_then(|words| words.split('"').nth(1)) {
+        match unknown_field(&error.message) {
             Some(field) if !self.format.is_empty() => {
                 Failure::Argument(format!("The server has no field “{field}” of sessions."))
             }
@@ -164,6 +163,12 @@ impl List {
         }
         fields.into_iter().map(str::to_owned).collect()
     }
+}
+
+/// The field that the server's GraphQL says it does not have. Real ones quote it with ' (23.09.10, 26.9.6), others with ".
+fn unknown_field(message: &str) -> Option<&str> {
+    let (_, words) = message.split_once("Cannot query field")?;
+    words.split(['\'', '"']).nth(1)
 }
 
 /// 24.09 and later order waiting sessions by it (protocol.md 2.1).
@@ -270,6 +275,16 @@ mod tests {
         assert_eq!(cell(row.get("occupied_slots")), "cpu:4, mem:8.00 GiB");
         assert_eq!(cell(row.get("service_ports")), "sshd");
         assert_eq!(cell(Some(&Value::Null)), "");
+    }
+
+    #[test]
+    fn an_unknown_column_is_named_however_it_is_quoted() {
+        for quote in ['\'', '"'] {
+            let said =
+                format!("The cluster refused: Cannot query field {quote}no{quote} on type {quote}T{quote}.");
+            assert_eq!(unknown_field(&said), Some("no"));
+        }
+        assert_eq!(unknown_field("The cluster refused: 'NOSUCH'."), None);
     }
 
     #[test]
