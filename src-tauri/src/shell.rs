@@ -91,13 +91,17 @@ async fn asked_to_quit() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
-/// Signs in to the demo cluster, if asked to, or to the cluster used last, if its credentials are remembered.
+/// Signs in to the demo cluster, if asked to, or to the cluster that is asked for or was used last, if its credentials
+/// are remembered.
 pub(crate) fn sign_in_at_start(app: &AppHandle) {
     let app = app.clone();
     tauri::async_runtime::spawn(async move {
         let shell = app.state::<Shell>();
         if !shell.arguments.demo {
-            shell.berth().restore().await;
+            match &shell.arguments.web_ui {
+                Some(wish) => shell.berth().restore_as(&wish.profile_id).await,
+                None => shell.berth().restore().await,
+            }
             return;
         }
         if let Err(e) = crate::demo::print_ssh_command(&shell, shell.arguments.connect.as_deref()).await {

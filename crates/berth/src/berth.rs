@@ -363,9 +363,7 @@ impl Berth {
                 if let Err(e) = missing {
                     tracing::warn!(error = %e.message, "the remembered credentials cannot be read");
                 }
-                // Whoever waits for the outcome has to type.
-                *lock(&self.restoring) = false;
-                let _ = self.events.send(Event::SignedOut { profile_id: profile.id, error: None });
+                self.nothing_to_restore(&profile.id);
                 return;
             }
         };
@@ -393,6 +391,14 @@ impl Berth {
     /// Notes, before [`Berth::restore`] runs, whether it will have something to do.
     pub fn expect_restore(&self) {
         *lock(&self.restoring) = self.profiles.to_restore().is_some();
+    }
+
+    /// Nothing is restored after all: whoever waits for it has to type, unless somebody has signed in meanwhile.
+    pub(crate) fn nothing_to_restore(&self, profile_id: &str) {
+        let waited = std::mem::take(&mut *lock(&self.restoring));
+        if waited && self.account().is_none() {
+            let _ = self.events.send(Event::SignedOut { profile_id: profile_id.to_owned(), error: None });
+        }
     }
 
     /// Whether remembered credentials are being used to sign in, or will be.

@@ -16,8 +16,8 @@ use crate::cluster::Cluster;
 use crate::kept_login::file_name;
 use crate::terminal::{Reach, Scope, running_demo};
 use crate::{
-    AccessMode, Account, Berth, Connection, Error, Event, PortChoice, Profile, SecretPlace, ServerInfo,
-    TlsChoice, error, profiles,
+    AccessMode, Account, Berth, Connection, DemoAccess, Error, Event, PortChoice, Profile, SecretPlace,
+    ServerInfo, TlsChoice, error, profiles,
 };
 
 /// The first line whose WebUI shows the session that its address names (backend.ai-webui's pull request 2775 of
@@ -134,21 +134,28 @@ impl Berth {
     }
 
     /// Signs in by itself as a profile, where that takes nobody's typing: with remembered credentials, or because it
-    /// is the user of a demo cluster that runs. Events tell the outcome.
+    /// is the user of a demo cluster that runs. Events tell the outcome. A sign-in that is under way is left alone.
     pub async fn sign_in_unasked(self: &Arc<Self>, profile_id: &str) {
-        if self.is_restoring() {
-            return;
+        if !self.is_restoring() {
+            self.restore_as(profile_id).await;
         }
+    }
+
+    /// [`Berth::restore`] for a profile that somebody asks for, whichever was used last.
+    pub async fn restore_as(self: &Arc<Self>, profile_id: &str) {
         if let Some(profile) = self.profiles.all().into_iter().find(|p| p.id == profile_id && p.remembered) {
             self.restore_profile(profile).await;
             return;
         }
-        let Some(demo) = running_demo(self.paths()) else { return };
-        if Reach::Demo(demo.clone()).web_profile().is_ok_and(|id| id == profile_id)
+        let demo = running_demo(self.paths());
+        let is_its =
+            |demo: &DemoAccess| Reach::Demo(demo.clone()).web_profile().is_ok_and(|id| id == profile_id);
+        if let Some(demo) = demo.filter(is_its)
             && let Err(e) = self.sign_in_demo(&demo).await
         {
             tracing::warn!(error = %e.message, "no sign-in to the demo cluster that runs");
         }
+        self.nothing_to_restore(profile_id);
     }
 
     /// The cookies of a profile's login now; `None` when it is not the one that is signed in.

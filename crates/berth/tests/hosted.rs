@@ -184,3 +184,19 @@ async fn a_demo_cluster_that_runs_elsewhere_is_signed_in_to_unasked() {
     bench.berth.sign_in_unasked(&id).await;
     assert!(bench.berth.is_signed_in_as(&id).is_ok());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_for_one_account_does_not_wait_for_another() {
+    let bench = Bench::new().await;
+    bench.berth.sign_in(bench.request(AccessMode::Session, true)).await.unwrap();
+    let id = bench.berth.account().unwrap().profile_id;
+    let again = bench.restart().await;
+    again.berth.expect_restore();
+    let mut events = again.berth.events();
+    again.berth.restore_as("somebody else").await;
+    assert!(matches!(events.recv().await.unwrap(), Event::SignedOut { error: None, .. }));
+    assert!(again.berth.account().is_none() && !again.berth.startup().await.restoring);
+    again.berth.sign_in_unasked(&id).await;
+    assert!(again.berth.is_signed_in_as(&id).is_ok());
+    again.stop().await;
+}
