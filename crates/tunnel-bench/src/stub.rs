@@ -10,6 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -181,22 +182,28 @@ where
 }
 
 /// Leads to an sshd.
-async fn bridge<R, W>(mut reader: Reader<R>, mut writer: Writer<W>, sshd: SocketAddr) -> Result<()>
+async fn bridge<R, W>(mut reader: Reader<R>, writer: Writer<W>, sshd: SocketAddr) -> Result<()>
 where
     R: AsyncRead + Unpin + Send + 'static,
     W: AsyncWrite + Unpin + Send + 'static,
 {
     let (mut from, mut to) = quick(TcpStream::connect(sshd).await?)?.into_split();
-    let up = async move {
-        while let Got::Bytes(bytes) = reader.read().await? {
-            to.write_all(bytes).await?;
+    let writer = Mutex::new(writer);
+    let up = async {
+        loop {
+            match reader.read().await? {
+                Got::Bytes(bytes) => to.write_all(bytes).await?,
+                Got::Ping => writer.lock().await.pong().await?,
+                Got::End => return anyhow::Ok(()),
+            }
         }
-        anyhow::Ok(())
     };
-    let down = async move {
+    let down = async {
         let mut buffer = vec![0; PIECE];
         loop {
-            match from.read(&mut buffer).await? {
+            let amount = from.read(&mut buffer).await?;
+            let mut writer = writer.lock().await;
+            match amount {
                 0 => return Ok(writer.end().await?),
                 amount => writer.write(&buffer[..amount]).await?,
             }

@@ -8,7 +8,7 @@ use super::frame::{CONTROL_MAX, HEADER_MAX, Opcode, write};
 
 /// Longest message, in bytes. Managers are quickest at 64 to 256 KiB, and webservers end the stream at 4 MiB
 /// (protocol.md appendix B).
-pub(crate) const MESSAGE_MAX: usize = 128 << 10;
+pub(crate) const MESSAGE_MAX: usize = 256 << 10;
 /// Size of the buffer of an idle connection, in bytes; a ping, a pong and a close fit in.
 const SMALL: usize = 4 << 10;
 const _: () = assert!(SMALL > 3 * (CONTROL_MAX + HEADER_MAX));
