@@ -276,7 +276,7 @@ impl Local {
             match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.early)) {
                 Ok(0) if self.far_end_first => return Poll::Ready(EndReason::LocalClosed),
                 Ok(0) => self.ended = true,
-                Ok(_) => {}
+                Ok(_) => relay::acknowledge(&self.stream),
                 Err(error) => return Poll::Ready(EndReason::of_local(&error)),
             }
         }

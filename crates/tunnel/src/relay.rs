@@ -22,6 +22,9 @@ use crate::{Connector, EndReason, Options, Refusal};
 /// More bytes than a far end says while one signs in with one key: about 2 KiB from dropbear.
 const SIGN_IN_ANSWERS: u64 = 4 * 1024;
 
+/// More bytes than a local program says while it signs in: about 4 KiB from OpenSSH.
+const SIGN_IN_ASKS: u64 = 16 * 1024;
+
 /// A timer so much late means that the process did not run: suspended or stopped, not merely busy.
 const NOT_RUNNING: Duration = Duration::from_secs(5);
 
@@ -180,6 +183,7 @@ impl<C: Connector> Relay<'_, C> {
                     let reason = self.upstream_deaf.clone().unwrap_or(EndReason::LocalClosed);
                     self.first.get_or_insert(reason);
                 }
+                Ok(_) if self.meter.bytes_up() < SIGN_IN_ASKS => acknowledge(self.local),
                 Ok(_) => {}
                 Err(error) => return Poll::Ready(Err(EndReason::of_local(&error))),
             }
@@ -270,6 +274,17 @@ impl<C: Connector> Relay<'_, C> {
     fn verdict(&mut self) -> EndReason {
         self.first.take().or_else(|| self.upstream_deaf.take()).unwrap_or(EndReason::LocalClosed)
     }
+}
+
+/// Has the system acknowledge at once what a program sent. OpenSSH sends its part of a key exchange in two pieces and
+/// leaves Nagle's algorithm on, which holds the second until then; the system would wait 40 ms for an answer to go with.
+pub(crate) fn acknowledge(local: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = local.set_quickack(true) {
+        tracing::debug!(%error, "cannot set TCP_QUICKACK");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = local;
 }
 
 fn failed<C: Connector>(connector: &C, error: &io::Error) -> EndReason {
