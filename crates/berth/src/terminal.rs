@@ -18,6 +18,7 @@ pub use backend_ai::{
 };
 
 pub use sshkit::command::SFTP_REQUESTS;
+pub use tunnel::Pipes;
 
 pub use demo::{DemoGuard, running_demo};
 pub use find::{KnownName, Scope, known_names};

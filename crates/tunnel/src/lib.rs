@@ -23,7 +23,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufRead, AsyncWrite};
 
 pub use end::{ConnectionEnd, EndReason, Refusal, Retry};
-pub use pipes::relay_pipes;
+pub use pipes::{Pipes, relay_pipes};
 pub use port::{
     BindError, FREE_PORTS, LoopbackListener, PortReason, PortRefusal, PortRefusalCause, PortWishes,
 };

@@ -19,22 +19,42 @@ const BUFFER: usize = 64 * 1024;
 /// How long the upstream may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// How long the end of the input is waited for once nobody reads the output.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 /// Silence is asked about this often while it cannot count yet.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// A local program at the other ends of two pipes.
+#[derive(Debug)]
+pub struct Pipes<R, W, U> {
+    /// What it says.
+    pub input: R,
+    /// Where it listens.
+    pub output: W,
+    /// Ends when nobody reads `output` any more, which a writer would not find out before it has something to write.
+    pub unread: U,
+}
 
 /// Relays `input` to one upstream of the connector and what comes back to `output`, until either side ends.
 ///
 /// `input` is first read when the upstream stands. At its end the upstream gets [`Options::linger`] for its last
-/// bytes. [`Options::handshakes_at_once`] and [`Options::sign_in_takes`] mean nothing here.
-pub async fn relay_pipes<C, R, W>(connector: &C, mut input: R, mut output: W, options: &Options) -> EndReason
+/// bytes, while somebody reads them. [`Options::handshakes_at_once`] and [`Options::sign_in_takes`] mean nothing here.
+pub async fn relay_pipes<C, R, W, U>(connector: &C, pipes: Pipes<R, W, U>, options: &Options) -> EndReason
 where
     C: Connector,
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
+    U: Future<Output = ()>,
 {
-    let upstream = match open(connector, options).await {
-        Ok(upstream) => upstream,
-        Err(failure) => return failure.into_reason(),
+    let Pipes { mut input, mut output, unread } = pipes;
+    let mut unread = std::pin::pin!(unread);
+    let upstream = tokio::select! {
+        opened = open(connector, options) => match opened {
+            Ok(upstream) => upstream,
+            Err(failure) => return failure.into_reason(),
+        },
+        () = &mut unread => return EndReason::LocalClosed,
     };
     let (mut from, mut to) = tokio::io::split(upstream);
     let silence = Mutex::new(Silence::new(options, Instant::now()));
@@ -104,18 +124,27 @@ where
             }
         }
     };
-    let mut down = std::pin::pin!(down);
-    let reason = tokio::select! {
-        reason = &mut down => reason,
-        reason = up => match reason {
-            EndReason::LocalClosed => {
-                // No half-close: what the far end has yet to say is on its way, if anything.
-                let _ = tokio::time::timeout(options.linger, &mut down).await;
+    let reason = {
+        let (mut up, mut down) = (std::pin::pin!(up), std::pin::pin!(down));
+        tokio::select! {
+            reason = &mut down => reason,
+            reason = &mut up => {
+                if reason == EndReason::LocalClosed {
+                    // No half-close: what the far end has yet to say is on its way, if anything.
+                    tokio::select! {
+                        _ = tokio::time::timeout(options.linger, &mut down) => {}
+                        () = &mut unread => {}
+                    }
+                }
+                reason
+            }
+            () = &mut unread => {
+                // What the program said last is perhaps still in the pipe.
+                let _ = tokio::time::timeout(LAST_WORDS, &mut up).await;
                 EndReason::LocalClosed
             }
-            other => other,
-        },
-        reason = clock => reason,
+            reason = clock => reason,
+        }
     };
     if !matches!(reason, EndReason::UpstreamFailed(_)) {
         let _ = tokio::time::timeout(GOODBYE, to.shutdown()).await;

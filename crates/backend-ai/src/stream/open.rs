@@ -60,6 +60,12 @@ impl Client {
         Err(self.diagnose(session, app, failure).await)
     }
 
+    /// Tells that no stream will follow the next one: then no connection is made in advance for it.
+    pub fn opens_one_stream(&self) {
+        // As if it were being made for ever.
+        self.dialling_spare().store(true, Ordering::Relaxed);
+    }
+
     /// What comes with an open stream.
     fn opened(&self, stream: AppStream, session: &SessionRef) -> AppStream {
         self.dial_spare();

@@ -5,7 +5,7 @@
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
-use berth::terminal::SessionName;
+use berth::terminal::{Pipes, SessionName};
 use berth::{Berth, Error, Event, SSHD};
 use clap::Args;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -65,16 +65,14 @@ impl Proxy {
             }
         };
         let mut stop = Stop::new()?;
-        let (input, output) = (input(), output());
-        let mut relay =
-            std::pin::pin!(context.berth.relay(&session, &self.app, host.as_deref(), input, output));
+        let pipes = Pipes { input: input(), output: output(), unread: nobody_reads() };
+        let mut relay = std::pin::pin!(context.berth.relay(&session, &self.app, host.as_deref(), pipes));
         let code = tokio::select! {
             done = &mut relay => return done.map(|()| 0).map_err(Failure::from),
             error = ended(context, &session.id) => return Err(error.into()),
             signal = told_to_stop(&mut stop) => stopped_by(signal),
-            () = nobody_reads() => 0,
         };
-        // ssh has gone, and what it said last is perhaps still on its way.
+        // What ssh said last is perhaps still on its way.
         let _ = tokio::time::timeout(LAST_BYTES, relay).await;
         Ok(code)
     }

@@ -6,7 +6,7 @@ use backend_ai::{AppParameters, SessionRef};
 use sshkit::command::Proxied;
 use sshkit::known_hosts;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tunnel::{EndReason, relay_pipes};
+use tunnel::{EndReason, Pipes, relay_pipes};
 
 use crate::connections::{SESSION_USER, code_of};
 use crate::connector::AppConnector;
@@ -108,23 +108,23 @@ impl Berth {
         self.connections().open_at(&cluster, session_id, app, port, parameters).await
     }
 
-    /// Relays two pipes to an app of a session until either side ends. Nothing but the far end's bytes goes to
-    /// `output`. `host` is the name that ssh has pinned the host key under, if it is another than that of
+    /// Relays two pipes to an app of a session until either side ends. Nothing but the far end's bytes goes to the
+    /// output. `host` is the name that ssh has pinned the host key under, if it is another than that of
     /// [`Berth::ssh_way`].
     ///
     /// # Errors
     /// Why the path did not open or was lost.
-    pub async fn relay<R, W>(
+    pub async fn relay<R, W, U>(
         &self,
         session: &SessionName,
         app: &str,
         host: Option<&str>,
-        input: R,
-        output: W,
+        pipes: Pipes<R, W, U>,
     ) -> Result<(), Error>
     where
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
+        U: Future<Output = ()>,
     {
         let alias = host.map_or_else(|| known_hosts::alias(&session.id), str::to_owned);
         let connector = AppConnector {
@@ -134,8 +134,9 @@ impl Berth {
             app: app.to_owned(),
             parameters: AppParameters::default(),
         };
+        connector.cluster.client().opens_one_stream();
         let options = if app == SSHD { tunnel::Options::sshd() } else { tunnel::Options::default() };
-        let reason = relay_pipes(&connector, input, output, &options).await;
+        let reason = relay_pipes(&connector, pipes, &options).await;
         if reason.is_ordinary() {
             return Ok(());
         }
