@@ -24,6 +24,7 @@ use tauri::plugin::TauriPlugin;
 use tauri::{AppHandle, Manager, State, Url, WebviewWindow};
 use webui_bridge::{Answer, Bridge, Call, Problem};
 
+use crate::message::message;
 use crate::shell::{self, Shell};
 use crate::words::Words;
 use leads::Leads;
@@ -125,9 +126,8 @@ impl Page {
 
     /// Says something over the window.
     fn tell(&self, app: &AppHandle, sentence: &str) {
-        use tauri_plugin_dialog::DialogExt;
         if let Some(window) = self.window(app) {
-            app.dialog().message(sentence).title("Berth").parent(&window).show(|_| ());
+            message(app, sentence).title("Berth").parent(&window).show(|_| ());
         }
     }
 }

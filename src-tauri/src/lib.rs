@@ -5,6 +5,7 @@ mod commands;
 mod demo;
 mod handover;
 mod hosted_webui;
+mod message;
 mod save_key;
 mod shell;
 mod window;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tauri::{AppHandle, Url};
-use tauri_plugin_dialog::{DialogExt, MessageDialogButtons};
+use tauri_plugin_dialog::MessageDialogButtons;
 use tauri_plugin_opener::OpenerExt;
 use webui_bridge::Link;
 
 use super::Page;
+use crate::message::message;
 
 /// What is opened or asked at most within [`WITHIN`].
 const MOST: usize = 5;
@@ -92,9 +93,7 @@ fn ask(app: &AppHandle, page: &Arc<Page>, url: Url, who: String) {
     let shown: String = url.as_str().chars().take(200).collect();
     let words = Arc::clone(&page.words);
     let buttons = MessageDialogButtons::OkCancelCustom(words.say("native.open"), words.say("native.cancel"));
-    app.clone()
-        .dialog()
-        .message(words.with("native.leadsOutside", &[("address", &shown)]))
+    message(&app, &words.with("native.leadsOutside", &[("address", &shown)]))
         .title(who.clone())
         .buttons(buttons)
         .parent(&window)

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tauri::AppHandle;
-use tauri_plugin_dialog::{DialogExt, MessageDialogButtons, MessageDialogKind};
+use tauri_plugin_dialog::{MessageDialogButtons, MessageDialogKind};
 
 use super::Page;
+use crate::message::message;
 
 /// Between two questions.
 const EVERY: Duration = Duration::from_secs(5);
@@ -83,8 +84,7 @@ async fn ask(app: &AppHandle, page: &Page) -> bool {
     let Some(window) = page.window(app) else { return false };
     let (answer, answered) = tokio::sync::oneshot::channel();
     let words = &page.words;
-    app.dialog()
-        .message(words.say("native.hang"))
+    message(app, &words.say("native.hang"))
         .title("WebUI")
         .kind(MessageDialogKind::Warning)
         .buttons(MessageDialogButtons::OkCancelCustom(

@@ -2,9 +2,10 @@
 
 use berth::{Account, WebUiWish};
 use tauri::{AppHandle, Manager};
-use tauri_plugin_dialog::{DialogExt, MessageDialogKind};
+use tauri_plugin_dialog::MessageDialogKind;
 
 use super::{HostedWebUi, lock};
+use crate::message::message;
 use crate::shell::Shell;
 use crate::window::MAIN;
 use crate::words::Words;
@@ -51,7 +52,7 @@ async fn fulfil(app: &AppHandle) {
 fn tell(app: &AppHandle, error: berth::Error) {
     let error = app.state::<std::sync::Arc<Words>>().error(error);
     let sentences = format!("{}\n\n{}", error.message, error.hint);
-    let mut dialog = app.dialog().message(sentences.trim()).title("WebUI").kind(MessageDialogKind::Warning);
+    let mut dialog = message(app, sentences.trim()).title("WebUI").kind(MessageDialogKind::Warning);
     if let Some(window) = app.get_webview_window(MAIN) {
         dialog = dialog.parent(&window);
     }
