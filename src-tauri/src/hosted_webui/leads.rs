@@ -15,6 +15,8 @@ use crate::message::message;
 /// What is opened or asked at most within [`WITHIN`].
 const MOST: usize = 5;
 const WITHIN: Duration = Duration::from_secs(10);
+/// How much of an address a question shows, in letters.
+const SHOWN: usize = 100;
 
 /// What the person has said about other sites, and how much was opened lately.
 #[derive(Default)]
@@ -90,7 +92,7 @@ fn follow(app: &AppHandle, page: &Arc<Page>, link: Link) {
 fn ask(app: &AppHandle, page: &Arc<Page>, url: Url, who: String) {
     let Some(window) = page.window(app) else { return };
     let (app, page) = (app.clone(), Arc::clone(page));
-    let shown: String = url.as_str().chars().take(200).collect();
+    let shown = beginning(url.as_str());
     let words = Arc::clone(&page.words);
     let buttons = MessageDialogButtons::OkCancelCustom(words.say("native.open"), words.say("native.cancel"));
     message(&app, &words.with("native.leadsOutside", &[("address", &shown)]))
@@ -103,6 +105,13 @@ fn ask(app: &AppHandle, page: &Arc<Page>, url: Url, who: String) {
                 open(&app, &url);
             }
         });
+}
+
+/// As much of an address as fits on a screen: a token in it is one long word.
+fn beginning(address: &str) -> String {
+    let mut letters = address.chars();
+    let shown: String = letters.by_ref().take(SHOWN).collect();
+    if letters.next().is_some() { shown + "…" } else { shown }
 }
 
 fn open(app: &AppHandle, url: &Url) {
@@ -122,5 +131,13 @@ mod tests {
         let opened = (0..1000).filter(|_| leads.is_time(start)).count();
         assert_eq!(opened, MOST);
         assert!(leads.is_time(start + WITHIN));
+    }
+
+    #[test]
+    fn long_addresses_are_cut_where_it_shows() {
+        assert_eq!(beginning("https://site.example/a"), "https://site.example/a");
+        let long = beginning(&format!("https://site.example/?token={}", "x".repeat(500)));
+        assert!(long.starts_with("https://site.example/?token=x") && long.ends_with("x…"), "{long}");
+        assert_eq!(long.chars().count(), SHOWN + 1);
     }
 }
