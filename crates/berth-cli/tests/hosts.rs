@@ -75,6 +75,27 @@ impl Hosts {
 }
 
 #[test]
+fn every_cluster_that_is_signed_in_to_has_hosts() {
+    let hosts = Hosts::installed();
+    let manager = hosts.world.cluster().manager_url();
+    let account = hosts.world.account();
+    let keys = format!("{}\n{}\n", account.access_key, account.secret_key);
+    let run = hosts.world.with_input(["login", &manager], &keys);
+    assert_eq!(run.code, 0, "{run:?}");
+    // Another port of the same computer: the label has it.
+    let port = manager.rsplit(':').next().unwrap().trim_end_matches('/');
+    let second = format!("{SESSION}.127-0-0-1-{port}.berth");
+    assert_eq!(hosts.ok("ssh", &[&second, "echo", "second"]), "second\n");
+    assert_eq!(hosts.ok("ssh", &[HOST, "echo", "first"]), "first\n");
+    // Signed in to before their names were kept.
+    fs::remove_dir_all(hosts.world.data().join("hosts")).unwrap();
+    let run = hosts.berth(&["ssh-config", "install", "--yes"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let shown = hosts.berth(&["ssh-config", "show"]).stdout;
+    assert!(shown.contains(&format!("Host {HOST}")) && shown.contains(&format!("Host {second}")), "{shown}");
+}
+
+#[test]
 fn stock_programs_reach_a_session_by_its_name() {
     let hosts = Hosts::installed();
     assert_eq!(hosts.ok("ssh", &[HOST, "echo", "hello"]), "hello\n");

@@ -185,7 +185,11 @@ impl Berth {
     /// # Errors
     /// One code for each refusal of protocol.md 1.2, and whatever stands between here and the server.
     pub async fn sign_in(self: &Arc<Self>, request: SignInRequest) -> Result<SignInOutcome, Error> {
-        self.sign_in_as(request, false).await
+        let outcome = self.sign_in_as(request, false).await?;
+        if let SignInOutcome::SignedIn { account } = &outcome {
+            self.note_cluster(account);
+        }
+        Ok(outcome)
     }
 
     /// Signs in to a demo cluster that the host has started.

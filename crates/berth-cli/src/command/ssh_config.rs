@@ -1,6 +1,7 @@
 //! `ssh-config`: sessions as hosts of ssh, for every program that reads the user's `ssh_config`.
 
 use berth::SshHosts;
+use berth::terminal::{Reach, Scope};
 use clap::Subcommand;
 
 use crate::command::agree::agree;
@@ -39,12 +40,7 @@ impl SshConfig {
         let (output, berth) = (&context.output, &context.berth);
         match self {
             Self::Install { yes } => {
-                // Names of sessions, for editors; the pattern works without them.
-                if context.reach().await.is_ok()
-                    && let Err(e) = berth.list_sessions(berth::terminal::Scope::Live).await
-                {
-                    output.warn(&format!("Your sessions cannot be listed now: {}", e.message));
-                }
+                list_names(context).await;
                 let before = berth.ssh_hosts();
                 if !before.installed {
                     if before.problem.is_none() {
@@ -84,6 +80,30 @@ impl SshConfig {
             }
         }
         Ok(0)
+    }
+}
+
+/// Learns the names of sessions, for editors; the patterns work without them. The cluster that is meant comes last: it
+/// stays the active one.
+async fn list_names(context: &Context) {
+    let berth = &context.berth;
+    let meant = berth.active_profile().map(|profile| profile.id);
+    let others = berth.profiles().into_iter().filter(|profile| Some(&profile.id) != meant.as_ref());
+    for profile in others.filter(|profile| profile.remembered) {
+        let address = profile.address.clone();
+        let Ok(tls) = context.tls(Some(&profile)) else { continue };
+        let listed = match berth.reach(&Reach::Profile { profile, tls }).await {
+            Ok(_) => berth.list_sessions(Scope::Live).await.map(drop),
+            Err(e) => Err(e),
+        };
+        if let Err(e) = listed {
+            context.output.warn(&format!("The sessions of {address} cannot be listed now: {}", e.message));
+        }
+    }
+    if context.reach().await.is_ok()
+        && let Err(e) = berth.list_sessions(Scope::Live).await
+    {
+        context.output.warn(&format!("Your sessions cannot be listed now: {}", e.message));
     }
 }
 

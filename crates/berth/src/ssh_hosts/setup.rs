@@ -111,6 +111,16 @@ impl Berth {
         }
     }
 
+    /// Gives a cluster its name, so that its sessions can be dialled before any was listed.
+    pub(crate) fn note_cluster(&self, account: &Account) {
+        let before = self.cluster_names.all().len();
+        match self.cluster_names.label(account) {
+            Ok(_) if self.cluster_names.all().len() != before => self.refresh_hosts(),
+            Ok(_) => {}
+            Err(e) => tracing::warn!(error = %e.message, "cannot note the name of a cluster"),
+        }
+    }
+
     /// Forgets a cluster's hosts.
     pub(crate) fn forget_hosts(&self, profile_id: &str) {
         match self.cluster_names.forget(profile_id) {
