@@ -195,6 +195,14 @@ impl App {
         Ok(self.client.execute(source, Vec::new()).await?)
     }
 
+    /// Waits until the window has drawn what its document shows now.
+    pub(crate) async fn drawn(&self) -> Result<()> {
+        const TWO_FRAMES: &str =
+            "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()))";
+        self.client.execute_async(TWO_FRAMES, Vec::new()).await?;
+        Ok(())
+    }
+
     /// Takes a picture of the window into `target/screens`.
     pub(crate) async fn screenshot(&self, name: &str) -> Result<PathBuf> {
         let picture = self.client.screenshot().await?;

@@ -59,6 +59,7 @@ async fn take(app: &App, name: &str) -> Result<()> {
     still(app).await?;
     let text = app.script("return document.body.innerText.length").await?.as_u64().unwrap_or(0);
     ensure!(text > 40, "the screen {name} is empty");
+    app.drawn().await?;
     app.screenshot(name).await.map(drop)
 }
 
