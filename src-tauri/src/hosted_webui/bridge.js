@@ -9,6 +9,10 @@
   Object.assign(window, window.__berth_dialogs);
   delete window.__berth_dialogs;
 
+  // Of a login that it made itself, the page keeps the id and sends it along, which counts more than the cookie, also
+  // when that login has ended and another one is in the cookie (26.9). The cookie alone is right each time.
+  window.localStorage.removeItem("backendaiwebui.sessionid");
+
   // A page may replace these later.
   const { fetch, Request, Response, URL, JSON, Promise, String } = window;
   const PROXY = new URL(CONFIG.proxy).origin;
