@@ -65,6 +65,8 @@ pub(crate) struct Page {
     zoom: Mutex<f64>,
     leads: Mutex<Leads>,
     downloads: Mutex<Vec<Download>>,
+    /// Addresses of another site that the person agreed to have downloaded, until that begins.
+    agreed: Mutex<Vec<Url>>,
     saving: tokio::sync::Mutex<()>,
     looking: tokio::sync::Mutex<()>,
     look_waits: AtomicBool,
@@ -118,6 +120,10 @@ impl Page {
 
     fn downloads(&self) -> MutexGuard<'_, Vec<Download>> {
         lock(&self.downloads)
+    }
+
+    fn agreed(&self) -> MutexGuard<'_, Vec<Url>> {
+        lock(&self.agreed)
     }
 
     fn leads(&self) -> MutexGuard<'_, Leads> {

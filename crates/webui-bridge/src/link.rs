@@ -13,6 +13,8 @@ pub enum Link {
     App(Url),
     /// To a program of this computer, at one of those ports.
     Program(Url),
+    /// To a file on the cluster's storage, which has an address of its own: a download, if a person asked for it.
+    File(Url),
     /// To another site: the system's browser, if a person asked for it.
     Outside(Url),
     /// Nowhere.
@@ -32,7 +34,11 @@ impl Link {
         match url.scheme() {
             _ if program(url, ports) => Self::Program(url.clone()),
             "http" | "https" if !has_credentials(url) && url.host_str().is_some() => {
-                Self::Outside(url.clone())
+                if file(url) {
+                    Self::File(url.clone())
+                } else {
+                    Self::Outside(url.clone())
+                }
             }
             _ => Self::Nowhere,
         }
@@ -83,6 +89,13 @@ fn program(url: &Url, ports: &[u16]) -> bool {
     }
 }
 
+/// `…/download?token=…` of a storage proxy (26.9's WebUI leads there for files of vfolders). Where it really leads is the
+/// server's affair; what comes is saved and never shown.
+fn file(url: &Url) -> bool {
+    url.path().ends_with("/download")
+        && url.query_pairs().any(|(key, value)| key == "token" && !value.is_empty())
+}
+
 fn has_credentials(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()
 }
@@ -107,6 +120,21 @@ mod tests {
         ] {
             assert_eq!(link(address), Link::Inside, "{address}");
         }
+    }
+
+    #[test]
+    fn files_of_the_storage_are_told_from_other_sites() {
+        let file = "https://storage.example.com:6021/download?token=eyJ.x.y&archive=false";
+        assert_eq!(link(file), Link::File(Url::parse(file).unwrap()));
+        for site in [
+            "https://docs.example.com/download",
+            "https://docs.example.com/?token=x",
+            "http://x.example/download?token=",
+        ] {
+            assert_eq!(link(site), Link::Outside(Url::parse(site).unwrap()), "{site}");
+        }
+        assert_eq!(link("https://u:p@storage.example.com/download?token=x"), Link::Nowhere);
+        assert_eq!(link("file:///download?token=x"), Link::Nowhere);
     }
 
     #[test]

@@ -18,9 +18,27 @@ const WAITING: usize = 8;
 /// The largest private key, in bytes; real ones have about 3 kB.
 const KEY: u64 = 64 << 10;
 
+/// Whether what is at another site can be saved; elsewhere the system's browser has to.
+pub(crate) const FROM_ELSEWHERE: bool = cfg!(target_os = "linux");
+
+/// Downloads what the person agreed to have from another site.
+pub(crate) fn fetch(app: &AppHandle, page: &Page, url: &Url) {
+    page.agreed().push(url.clone());
+    #[cfg(target_os = "linux")]
+    if let Some(window) = page.window(app) {
+        super::linux::download(&window, url);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = app;
+}
+
 /// Where a download goes until the person has said where it is to be; `None` refuses it.
 pub(crate) fn begin(page: &Page, url: Url, proposed: &Path) -> Option<PathBuf> {
-    if url.scheme() != "data" && url.origin() != page.origin {
+    let is_agreed = {
+        let mut agreed = page.agreed();
+        agreed.iter().position(|agreed| *agreed == url).map(|at| agreed.remove(at)).is_some()
+    };
+    if url.scheme() != "data" && url.origin() != page.origin && !is_agreed {
         tracing::warn!("the WebUI wants a download from elsewhere, which is refused");
         return None;
     }
@@ -61,6 +79,7 @@ pub(crate) fn finish(app: &AppHandle, page: &Arc<Page>, url: &Url, path: Option<
     let Some(Download { place, name, .. }) = found else { return };
     if !success {
         let _ = fs::remove_file(&place);
+        page.tell(app, &page.words.with("native.notDownloaded", &[("name", &name)]));
         return;
     }
     let (app, page) = (app.clone(), Arc::clone(page));

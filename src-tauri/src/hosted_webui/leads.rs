@@ -9,7 +9,7 @@ use tauri_plugin_dialog::MessageDialogButtons;
 use tauri_plugin_opener::OpenerExt;
 use webui_bridge::Link;
 
-use super::Page;
+use super::{Page, downloads};
 use crate::message::message;
 
 /// What is opened or asked at most within [`WITHIN`].
@@ -21,9 +21,18 @@ const SHOWN: usize = 100;
 /// What the person has said about other sites, and how much was opened lately.
 #[derive(Default)]
 pub(crate) struct Leads {
-    /// Yes or no, by host or scheme; `None` while the question is open.
-    said: BTreeMap<String, Option<bool>>,
+    /// Yes or no, by host or scheme, and for files by host alone; `None` while the question is open.
+    said: BTreeMap<(String, How), Option<bool>>,
     lately: VecDeque<Instant>,
+}
+
+/// What becomes of an address outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum How {
+    /// The system opens it.
+    Open,
+    /// What is there is saved.
+    Save,
 }
 
 impl Leads {
@@ -67,42 +76,60 @@ fn follow(app: &AppHandle, page: &Arc<Page>, link: Link) {
         tracing::warn!("the WebUI wants to lead somewhere it may not");
         return;
     }
-    let (url, who) = match link {
+    let (url, who, how) = match link {
         Link::App(url) => {
             open(app, &url);
             return;
         }
-        Link::Program(url) => (url.clone(), format!("{}:", url.scheme())),
-        Link::Outside(url) => (url.clone(), url.host_str().unwrap_or_default().to_owned()),
+        Link::Program(url) => (url.clone(), format!("{}:", url.scheme()), How::Open),
+        Link::File(url) if downloads::FROM_ELSEWHERE => {
+            (url.clone(), url.host_str().unwrap_or_default().to_owned(), How::Save)
+        }
+        Link::File(url) | Link::Outside(url) => {
+            (url.clone(), url.host_str().unwrap_or_default().to_owned(), How::Open)
+        }
         Link::Nowhere | Link::Inside => return,
     };
-    match leads.said.get(&who) {
-        Some(Some(true)) => open(app, &url),
+    let question = (who, how);
+    match leads.said.get(&question) {
+        Some(Some(true)) => go(app, page, how, &url),
         Some(_) => {}
         None => {
             // One question at a time; the next ones are dropped.
             if leads.said.values().all(Option::is_some) {
-                leads.said.insert(who.clone(), None);
-                ask(app, page, url, who);
+                leads.said.insert(question.clone(), None);
+                ask(app, page, url, question);
             }
         }
     }
 }
 
-fn ask(app: &AppHandle, page: &Arc<Page>, url: Url, who: String) {
+fn go(app: &AppHandle, page: &Arc<Page>, how: How, url: &Url) {
+    match how {
+        How::Open => open(app, url),
+        How::Save => downloads::fetch(app, page, url),
+    }
+}
+
+fn ask(app: &AppHandle, page: &Arc<Page>, url: Url, question: (String, How)) {
     let Some(window) = page.window(app) else { return };
     let (app, page) = (app.clone(), Arc::clone(page));
     let shown = beginning(url.as_str());
     let words = Arc::clone(&page.words);
-    let buttons = MessageDialogButtons::OkCancelCustom(words.say("native.open"), words.say("native.cancel"));
-    message(&app, &words.with("native.leadsOutside", &[("address", &shown)]))
-        .title(who.clone())
+    let (sentence, yes) = match question.1 {
+        How::Open => ("native.leadsOutside", "native.open"),
+        How::Save => ("native.downloads", "native.download"),
+    };
+    let buttons = MessageDialogButtons::OkCancelCustom(words.say(yes), words.say("native.cancel"));
+    message(&app, &words.with(sentence, &[("address", &shown)]))
+        .title(question.0.clone())
         .buttons(buttons)
         .parent(&window)
         .show(move |yes| {
-            page.leads().said.insert(who, Some(yes));
+            let how = question.1;
+            page.leads().said.insert(question, Some(yes));
             if yes {
-                open(&app, &url);
+                go(&app, &page, how, &url);
             }
         });
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use gtk::prelude::*;
-use tauri::WebviewWindow;
+use tauri::{Url, WebviewWindow};
 use webkit2gtk::gio::TlsCertificate;
 use webkit2gtk::{
     LoadEvent, NetworkError, PolicyError, SettingsExt, WebContextExt, WebProcessTerminationReason, WebViewExt,
@@ -79,6 +79,14 @@ fn has_dialog(view: &webkit2gtk::WebView) -> bool {
             .into_iter()
             .filter_map(|top| top.downcast::<gtk::Window>().ok())
             .any(|top| top.is_visible() && top.is_modal() && own.is_some() && top.transient_for() == own)
+}
+
+/// Downloads what is at an address, without leading the page there.
+pub(super) fn download(window: &WebviewWindow, url: &Url) {
+    let url = url.to_string();
+    let _ = window.with_webview(move |webview| {
+        let _ = webview.inner().download_uri(&url);
+    });
 }
 
 /// Ends the process of a page that is stuck.

@@ -38,6 +38,7 @@ pub(super) async fn open(app: &AppHandle, web_ui: WebUi, session_id: Option<&str
         zoom: 1.0.into(),
         leads: Default::default(),
         downloads: Default::default(),
+        agreed: Default::default(),
         saving: Default::default(),
         looking: Default::default(),
         look_waits: AtomicBool::new(false),

@@ -191,6 +191,19 @@ impl Desk {
         Ok(())
     }
 
+    /// Agrees to what a native question proposes.
+    pub(crate) async fn agree(&self, title: &str) -> Result<()> {
+        let id = self.window(title).await?;
+        for _ in 0..3 {
+            self.xdotool(&["windowactivate", "--sync", &id]);
+            self.key("Return");
+            if self.gone(title).await {
+                return Ok(());
+            }
+        }
+        bail!("the question {title:?} stays; windows: {:?}", self.titles())
+    }
+
     /// Closes the dialog as a person does who thinks better of it.
     pub(crate) async fn cancel(&self, title: &str) -> Result<()> {
         let id = self.window(title).await?;

@@ -3,13 +3,15 @@
 //! WebDriver reaches one window only, so the pages drive themselves and tell the demo cluster what they saw.
 
 use std::fs;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use demo_cluster::{DemoCluster, Options};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use crate::app::App;
 use crate::bench::Bench;
@@ -197,6 +199,53 @@ async fn a_question_of_the_page_is_not_taken_for_a_page_that_hangs() -> Result<(
     .await?;
     // A link is asked about, too, and not lost.
     bench.desk.cancel("docs.example.org").await?;
+    app.end().await;
+    cluster.stop().await;
+    Ok(())
+}
+
+/// A storage of another address, which gives one file to whoever has the token.
+async fn storage(file: Vec<u8>) -> Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"\r\n\r\n")
+                && client.read_buf(&mut asked).await.is_ok_and(|read| read > 0)
+            {}
+            let head = if asked.starts_with(b"GET /v/download?token=secret ") {
+                "200 OK\r\nContent-Disposition: attachment; filename=\"weights.bin\""
+            } else {
+                "404 Not Found"
+            };
+            let length = file.len();
+            let head = format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+            let _ = client.write_all(&[head.as_bytes(), &file].concat()).await;
+        }
+    });
+    Ok(address)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_the_storage_comes_by_the_native_dialog() -> Result<()> {
+    let (bench, opened) = bench_with_browser()?;
+    let cluster = DemoCluster::start(Options::default()).await?;
+    let app = bench.open().await?;
+    let file: Vec<u8> = (0..300_000u32).map(|i| (i * 7) as u8).collect();
+    let address = storage(file.clone()).await?;
+    let page = format!(
+        "<!doctype html><meta charset=utf-8><title>Files</title><a target='_blank' \
+         href='http://{address}/v/download?token=secret'>weights.bin</a><script>\
+         fetch('/report', {{ method: 'POST', body: '{{}}' }}).then(() => document.querySelector('a').click())</script>"
+    );
+    opened_with(&app, &cluster, &page).await?;
+    // It is another address, so the person is asked first.
+    bench.desk.agree("127.0.0.1").await?;
+    let saved = bench.home().join("weights.bin");
+    bench.desk.save_as("Save file", &saved).await?;
+    app.eventually("the file", async || fs::read(&saved).is_ok_and(|bytes| bytes == file)).await?;
+    ensure!(!opened.exists(), "the browser has it, too");
     app.end().await;
     cluster.stop().await;
     Ok(())
