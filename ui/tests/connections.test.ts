@@ -219,6 +219,7 @@ describe("a lost connection", () => {
   };
 
   test("is told by the system while nobody looks at the window", async () => {
+    const later = (ms: number) => new Date(Date.parse(incident.at) + ms).toISOString();
     const w = await connected();
     await w.page.evaluate(() => {
       document.hasFocus = () => false;
@@ -226,9 +227,9 @@ describe("a lost connection", () => {
     await w.patchConnection(ID, { incident });
     await expect.poll(() => w.calls("notify")).toHaveLength(1);
     expect((await w.calls("notify"))[0]?.[0]).toBe("The way to “vision-train” was lost.");
-    await w.patchConnection(ID, { incident: { ...incident, at: ago(-1) } });
+    await w.patchConnection(ID, { incident: { ...incident, at: later(1000) } });
     await w.patchConnection(ID, {
-      incident: { ...incident, at: ago(-2), error: { ...incident.error, code: "silent" } },
+      incident: { ...incident, at: later(2000), error: { ...incident.error, code: "silent" } },
     });
     await expect.poll(() => w.calls("notify")).toHaveLength(2);
   });
