@@ -72,7 +72,19 @@ export async function openWindow(scenario: string, options: OpenOptions = {}) {
   );
   await page.goto(`${inject("origin")}/?mock=${scenario}`);
   await page.waitForFunction(() => window.berthMock !== undefined);
+  if (scenario === "signed-in") await listening(page);
   return new Window(page);
+}
+
+/** Waits until the window hears events: React runs effects after it has drawn. */
+async function listening(page: Page): Promise<void> {
+  await page.locator('[data-testid="nav-sessions"]').waitFor();
+  await page.evaluate(
+    () =>
+      new Promise<void>((done) => {
+        requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 0)));
+      }),
+  );
 }
 
 export class Window {
