@@ -193,28 +193,25 @@ impl Desk {
 
     /// Agrees to what a native question proposes.
     pub(crate) async fn agree(&self, title: &str) -> Result<()> {
-        let id = self.window(title).await?;
-        for _ in 0..3 {
-            self.xdotool(&["windowactivate", "--sync", &id]);
-            self.key("Return");
-            if self.gone(title).await {
-                return Ok(());
-            }
-        }
-        bail!("the question {title:?} stays; windows: {:?}", self.titles())
+        self.answer(title, "Return").await
     }
 
     /// Closes the dialog as a person does who thinks better of it.
     pub(crate) async fn cancel(&self, title: &str) -> Result<()> {
+        self.answer(title, "Escape").await
+    }
+
+    /// Answers a dialog by a key, repeating what a busy machine swallowed.
+    async fn answer(&self, title: &str, key: &str) -> Result<()> {
         let id = self.window(title).await?;
         for _ in 0..3 {
             self.xdotool(&["windowactivate", "--sync", &id]);
-            self.key("Escape");
+            self.key(key);
             if self.gone(title).await {
                 return Ok(());
             }
         }
-        bail!("the dialog {title:?} stayed open")
+        bail!("the dialog {title:?} stayed open; windows: {:?}", self.titles())
     }
 
     /// Closes the window with that title by the window manager, as its close button does.
