@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::time::Duration;
 
-use berth::terminal::{KnownName, Reach, Scope, known_names};
+use berth::terminal::{KnownName, Scope, known_names};
 use berth::{Berth, Options, Paths, SecretsChoice};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
@@ -67,10 +67,7 @@ fn names() -> Vec<KnownName> {
     let (Ok(runtime), Ok(context)) = (program::runtime(false), Context::new(global, output)) else {
         return Vec::new();
     };
-    let profile = match context.ways().ok().and_then(|ways| ways.into_iter().next()) {
-        Some(Reach::Profile { profile, .. }) => Some(profile.id),
-        _ => None,
-    };
+    let profile = context.way().ok().map(|way| way.profile().id);
     let known = profile.as_ref().map(|id| known_names(&context.paths, id));
     if let Some((names, age)) = &known
         && *age < FRESH

@@ -182,7 +182,10 @@ fn a_demo_is_used_while_it_runs() {
     assert!(run.stderr.contains("not-signed-in"), "{run:?}");
     let keys = std::fs::read_dir(world.data().join("keys")).unwrap().count();
     assert_eq!(keys, 0, "keys of its sessions are gone");
-    assert!(!world.data().join("session-names").exists() && !world.data().join("demo.json").exists());
+    for folder in ["session-names", "logins"] {
+        assert_eq!(std::fs::read_dir(world.data().join(folder)).unwrap().count(), 0, "{folder}");
+    }
+    assert!(!world.data().join("demo.json").exists());
 }
 
 #[test]

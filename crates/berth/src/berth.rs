@@ -283,7 +283,7 @@ impl Berth {
             Some(cluster) => cluster.signed_in_again(account.clone(), renewal),
             None => self.activate(Cluster::new(client, account.clone(), renewal, self.events.clone())).await,
         }
-        if self.is_unattended() && !demo {
+        if self.is_unattended() {
             self.keep_login();
         }
         Ok(SignInOutcome::SignedIn { account })
@@ -504,6 +504,13 @@ impl Berth {
             cluster.ended().cancel();
         }
         self.connections.stop_all(None).await;
+    }
+
+    /// Turns away from the cluster that is active, noting nothing about its login.
+    pub(crate) fn turn_away(&self) {
+        if let Some(cluster) = lock(&self.active).take() {
+            cluster.ended().cancel();
+        }
     }
 
     pub(crate) fn active(&self) -> Option<Arc<Cluster>> {

@@ -1,11 +1,13 @@
 //! The note that a demo cluster leaves while it runs, so that other processes of this user find it.
 
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Reach;
+use super::find::names_file;
+use crate::kept_login::KeptLogins;
 use crate::{DemoAccess, Error, Paths, json_file};
 
 /// On loopback an answer takes microseconds.
@@ -19,10 +21,16 @@ struct Note {
     password: String,
 }
 
-/// The note of a running demo cluster; dropped, it takes the note away.
+impl Note {
+    fn access(self) -> DemoAccess {
+        DemoAccess { url: self.url, email: self.email, password: self.password }
+    }
+}
+
+/// The note of a running demo cluster; dropped, it takes away the note and what commands have kept of the cluster.
 #[derive(Debug)]
 pub struct DemoGuard {
-    path: PathBuf,
+    paths: Paths,
     url: String,
 }
 
@@ -34,18 +42,33 @@ impl DemoGuard {
     pub fn new(paths: &Paths, access: &DemoAccess) -> Result<Self, Error> {
         let note =
             Note { url: access.url.clone(), email: access.email.clone(), password: access.password.clone() };
+        // Another one may have had this port.
+        forget(paths, access);
         json_file::write(&paths.demo(), &note)?;
-        Ok(Self { path: paths.demo(), url: access.url.clone() })
+        Ok(Self { paths: paths.clone(), url: access.url.clone() })
     }
 }
 
 impl Drop for DemoGuard {
     fn drop(&mut self) {
         // Another demo that started later has put its own in place.
-        if json_file::read::<Note>(&self.path).url == self.url {
-            let _ = std::fs::remove_file(&self.path);
+        let note: Note = json_file::read(&self.paths.demo());
+        if note.url == self.url {
+            take_away(&self.paths, &note.access());
         }
     }
+}
+
+fn take_away(paths: &Paths, access: &DemoAccess) {
+    let _ = std::fs::remove_file(paths.demo());
+    forget(paths, access);
+}
+
+/// A demo cluster's logins and sessions are not those of the next one.
+fn forget(paths: &Paths, access: &DemoAccess) {
+    let id = Reach::Demo(access.clone()).profile().id;
+    KeptLogins::new(paths.logins()).remove(&id);
+    let _ = std::fs::remove_file(names_file(paths, &id));
 }
 
 /// The demo cluster that runs now, if one does. A note that was left behind by a killed one is taken away.
@@ -57,11 +80,12 @@ pub fn running_demo(paths: &Paths) -> Option<DemoAccess> {
     let note: Note = json_file::read(&path);
     let address = note.url.strip_prefix("http://").and_then(|host| host.parse::<SocketAddr>().ok());
     let alive = address.is_some_and(|address| TcpStream::connect_timeout(&address, ANSWERS_WITHIN).is_ok());
-    if !alive {
-        let _ = std::fs::remove_file(&path);
-        return None;
+    let access = note.access();
+    if alive {
+        return Some(access);
     }
-    Some(DemoAccess { url: note.url, email: note.email, password: note.password })
+    take_away(paths, &access);
+    None
 }
 
 #[cfg(test)]

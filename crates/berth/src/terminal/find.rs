@@ -1,6 +1,6 @@
 //! From what a person types to one session.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use backend_ai::SessionScope;
@@ -72,9 +72,7 @@ impl Berth {
         let listed = cluster.call(|c| async move { c.sessions(scope).await }).await?;
         let sessions: Vec<Session> = listed.iter().map(cluster::session).collect();
         self.note_hosts(&cluster.account(), ssh_hosts::living(&sessions));
-        if !cluster.account().demo {
-            self.remember_names(&cluster.profile_id(), &sessions);
-        }
+        self.remember_names(&cluster.profile_id(), &sessions);
         Ok(sessions)
     }
 
@@ -103,7 +101,8 @@ impl Berth {
         // A second look costs a request, and only who mistyped or is late pays for it.
         let recent = cluster.call(|c| async move { c.sessions(SessionScope::Recent).await }).await?;
         let ended: Vec<Session> = recent.iter().map(cluster::session).collect();
-        let ended = ended.into_iter().find(|session| session.name == reference || begins(session, reference));
+        let ended =
+            ended.into_iter().find(|session| session.name == reference || begins(&session.id, reference));
         match (ended, scope) {
             (Some(session), Scope::All) => Ok(session),
             (Some(session), Scope::Live) => Err(error::session_not_running(&session.name, &session.status)),
@@ -122,13 +121,18 @@ impl Berth {
 
     /// Sessions that were there and are gone have ended: their keys and pinned host keys are forgotten.
     ///
-    /// Failing to write costs completions only. Written even if nothing changed: its age is that of the look.
+    /// Failing to write costs completions and head starts only. The file's age is that of the look.
     pub(crate) fn keep_names(&self, profile_id: &str, names: Vec<KnownName>) {
         let path = names_file(&self.options.paths, profile_id);
-        for before in json_file::read::<Vec<KnownName>>(&path) {
+        let before: Vec<KnownName> = json_file::read(&path);
+        for before in &before {
             if !before.id.is_empty() && !names.iter().any(|now| now.id == before.id) {
                 self.connections().forget_session(&before.id);
             }
+        }
+        // Mostly nothing has changed, and a file that is safe on the disk takes its time.
+        if before == names && looked_now(&path).is_ok() {
+            return;
         }
         let kept = path
             .parent()
@@ -141,16 +145,26 @@ impl Berth {
     }
 }
 
-fn names_file(paths: &Paths, profile_id: &str) -> PathBuf {
+/// Where the names of a profile's sessions are kept.
+pub(super) fn names_file(paths: &Paths, profile_id: &str) -> PathBuf {
     paths.session_names().join(format!("{}.json", file_name(profile_id)))
+}
+
+/// Makes a listing one of long ago.
+pub(super) fn outdate(paths: &Paths, profile_id: &str) {
+    let file = std::fs::File::options().write(true).open(names_file(paths, profile_id));
+    // Where there is none, nothing is believed either.
+    let _ = file.and_then(|file| file.set_modified(std::time::SystemTime::UNIX_EPOCH));
+}
+
+/// A look that has shown what is written down already.
+fn looked_now(path: &Path) -> std::io::Result<()> {
+    std::fs::File::options().write(true).open(path)?.set_modified(std::time::SystemTime::now())
 }
 
 /// The session that is meant; none when nothing fits.
 fn pick<'a>(reference: &str, sessions: &'a [Session]) -> Result<Option<&'a Session>, Error> {
-    let mut fitting: Vec<&Session> = sessions.iter().filter(|s| s.name == reference).collect();
-    if fitting.is_empty() {
-        fitting = sessions.iter().filter(|s| begins(s, reference)).collect();
-    }
+    let fitting = fitting(reference, sessions, |session| (&session.id, &session.name));
     match fitting.as_slice() {
         [] => Ok(None),
         [one] => Ok(Some(one)),
@@ -162,8 +176,21 @@ fn pick<'a>(reference: &str, sessions: &'a [Session]) -> Result<Option<&'a Sessi
     }
 }
 
-fn begins(session: &Session, reference: &str) -> bool {
-    reference.len() >= 8 && session.id.starts_with(&reference.to_lowercase())
+/// What a reference fits: a name before the beginning of an id.
+pub(super) fn fitting<'a, T>(
+    reference: &str,
+    all: &'a [T],
+    id_and_name: impl Fn(&T) -> (&str, &str),
+) -> Vec<&'a T> {
+    let named: Vec<&T> = all.iter().filter(|one| id_and_name(one).1 == reference).collect();
+    if !named.is_empty() {
+        return named;
+    }
+    all.iter().filter(|one| begins(id_and_name(one).0, reference)).collect()
+}
+
+fn begins(id: &str, reference: &str) -> bool {
+    reference.len() >= 8 && id.starts_with(&reference.to_lowercase())
 }
 
 fn is_uuid(text: &str) -> bool {

@@ -49,19 +49,55 @@ pub enum Reach {
     Demo(DemoAccess),
 }
 
+/// What the API mode signs requests with.
+struct Keypair<'a> {
+    address: &'a str,
+    access_key: &'a str,
+    secret_key: String,
+    tls: &'a TlsChoice,
+    place: SecretPlace,
+}
+
 impl Reach {
+    /// The profile that it is, or would be if it were kept.
+    pub fn profile(&self) -> Profile {
+        let given = |address: &str, user: &str, mode, tls: &TlsChoice| Profile {
+            id: profiles::id(&normal(address), user),
+            address: normal(address),
+            mode,
+            user: user.to_owned(),
+            tls: tls.clone(),
+            remembered: false,
+        };
+        match self {
+            Self::Profile { profile, .. } => profile.clone(),
+            Self::Keypair { address, access_key, tls, .. } => {
+                given(address, access_key, AccessMode::Api, tls)
+            }
+            Self::Password { address, user, tls, .. } => given(address, user, AccessMode::Session, tls),
+            Self::Demo(access) => {
+                given(&access.url, &access.email, AccessMode::Session, &TlsChoice::default())
+            }
+        }
+    }
+
+    /// How certificates are judged this time.
+    fn tls(&self) -> TlsChoice {
+        match self {
+            Self::Profile { tls, .. } | Self::Keypair { tls, .. } | Self::Password { tls, .. } => tls.clone(),
+            Self::Demo(_) => TlsChoice::default(),
+        }
+    }
+
     /// The id of the profile whose WebUI is at its end.
     ///
     /// # Errors
     /// `web-ui-needs-webserver` where a keypair leads to a manager.
     pub fn web_profile(&self) -> Result<String, Error> {
-        match self {
-            Self::Profile { profile, .. } if profile.mode == AccessMode::Session => Ok(profile.id.clone()),
-            Self::Profile { profile: Profile { address, .. }, .. } | Self::Keypair { address, .. } => {
-                Err(error::web_ui_needs_webserver(&normal(address)))
-            }
-            Self::Password { address, user, .. } => Ok(profiles::id(&normal(address), user)),
-            Self::Demo(access) => Ok(profiles::id(&normal(&access.url), &access.email)),
+        let profile = self.profile();
+        match profile.mode {
+            AccessMode::Session => Ok(profile.id),
+            AccessMode::Api => Err(error::web_ui_needs_webserver(&normal(&profile.address))),
         }
     }
 }
@@ -118,73 +154,101 @@ impl Berth {
     /// # Errors
     /// `not-signed-in` where there is neither; those of [`Berth::sign_in`].
     pub async fn reach(self: &Arc<Self>, way: &Reach) -> Result<Account, Error> {
+        if let Some(keypair) = self.keypair(way).await? {
+            return self.take_keypair(keypair).await;
+        }
+        if let Some(cluster) = self.go_on(way, self.find(way)).await? {
+            return Ok(cluster.account());
+        }
         match way {
             Reach::Demo(access) => self.sign_in_demo(access).await,
-            Reach::Profile { profile, tls } => self.resume(profile, tls).await,
-            Reach::Keypair { address, access_key, secret_key, tls } => {
-                self.take_keypair(address, access_key, secret_key, tls, SecretPlace::Memory).await
+            Reach::Keypair { .. } => Err(error::not_signed_in()),
+            Reach::Password { password, tls, .. } => {
+                self.sign_in_silently(&way.profile(), tls, password.clone(), false).await
             }
-            Reach::Password { address, user, password, tls } => {
-                let given = Profile {
-                    id: profiles::id(&normal(address), user),
-                    address: normal(address),
-                    mode: AccessMode::Session,
-                    user: user.clone(),
-                    tls: tls.clone(),
-                    remembered: false,
-                };
-                let credentials = Credentials::Password {
-                    user: user.clone(),
-                    password: password.clone(),
-                    otp: None,
-                    force: false,
-                };
-                let find: FindCredentials = Box::new(move || Box::pin(std::future::ready(Some(credentials))));
-                if let Some(account) = self.go_on(&given, tls, Some(find)).await? {
-                    return Ok(account);
-                }
-                self.sign_in_silently(&given, tls, password.clone(), false).await
+            Reach::Profile { profile, tls } => {
+                let secret = if profile.remembered { self.secret(&profile.id).await } else { None };
+                let secret = secret.ok_or_else(error::not_signed_in)?;
+                self.sign_in_silently(profile, tls, secret, true).await
             }
         }
     }
 
-    async fn resume(self: &Arc<Self>, profile: &Profile, tls: &TlsChoice) -> Result<Account, Error> {
-        if profile.mode == AccessMode::Api {
-            let secret = self.secret(&profile.id).await.ok_or_else(error::not_signed_in)?;
-            return self
-                .take_keypair(&profile.address, &profile.user, &secret, tls, SecretPlace::Keychain)
-                .await;
+    /// The same with what is kept, and nothing else: nobody signs in, now or later. None where that is not enough.
+    pub(crate) async fn reach_kept(self: &Arc<Self>, way: &Reach) -> Result<Option<Arc<Cluster>>, Error> {
+        if !self.is_kept(way) {
+            return Ok(None);
         }
-        let find = profile.remembered.then(|| self.find_later(profile));
-        if let Some(account) = self.go_on(profile, tls, find).await? {
-            return Ok(account);
+        if let Some(keypair) = self.keypair(way).await? {
+            self.take_keypair(keypair).await?;
+            return self.signed_in().map(Some);
         }
-        let secret = if profile.remembered { self.secret(&profile.id).await } else { None };
-        let secret = secret.ok_or_else(error::not_signed_in)?;
-        self.sign_in_silently(profile, tls, secret, true).await
+        self.go_on(way, None).await
+    }
+
+    /// Whether the cluster is known, and a login is kept where the mode has any.
+    pub(crate) fn is_kept(&self, way: &Reach) -> bool {
+        let profile = way.profile();
+        self.logins.get(&profile.id).is_some_and(|kept| {
+            kept.server().is_some() && (profile.mode == AccessMode::Api || kept.login.is_some())
+        })
+    }
+
+    /// The keypair of a way in API mode.
+    async fn keypair<'a>(&self, way: &'a Reach) -> Result<Option<Keypair<'a>>, Error> {
+        Ok(match way {
+            Reach::Keypair { address, access_key, secret_key, tls } => Some(Keypair {
+                address,
+                access_key,
+                secret_key: secret_key.clone(),
+                tls,
+                place: SecretPlace::Memory,
+            }),
+            Reach::Profile { profile, tls } if profile.mode == AccessMode::Api => Some(Keypair {
+                address: &profile.address,
+                access_key: &profile.user,
+                secret_key: self.secret(&profile.id).await.ok_or_else(error::not_signed_in)?,
+                tls,
+                place: SecretPlace::Keychain,
+            }),
+            _ => None,
+        })
+    }
+
+    /// The credentials that a way brings with it for the time when its login has expired.
+    pub(crate) fn find(self: &Arc<Self>, way: &Reach) -> Option<FindCredentials> {
+        let (user, password) = match way {
+            Reach::Profile { profile, .. } => return profile.remembered.then(|| self.find_later(profile)),
+            Reach::Keypair { .. } => return None,
+            Reach::Password { user, password, .. } => (user.clone(), password.clone()),
+            Reach::Demo(access) => (access.email.clone(), access.password.clone()),
+        };
+        let credentials = Credentials::Password { user, password, otp: None, force: false };
+        Some(Box::new(move || Box::pin(std::future::ready(Some(credentials)))))
     }
 
     /// Goes on with the kept login, if there is one.
     async fn go_on(
         self: &Arc<Self>,
-        profile: &Profile,
-        tls: &TlsChoice,
+        way: &Reach,
         find: Option<FindCredentials>,
-    ) -> Result<Option<Account>, Error> {
+    ) -> Result<Option<Arc<Cluster>>, Error> {
+        let (profile, tls) = (way.profile(), way.tls());
         let Some(kept) = self.logins.get(&profile.id) else { return Ok(None) };
         let Some(saved) = kept.login.clone() else { return Ok(None) };
         let server = match kept.server() {
             Some(server) => server,
-            None => self.look_again(profile, tls, kept).await?,
+            None => self.look_again(&profile, &tls, kept).await?,
         };
-        let client = self.client(server, tls)?;
+        let client = self.client(server, &tls)?;
         client.resume(&saved).map_err(|e| error::cluster(&e, &profile.address))?;
         let place = if profile.remembered { SecretPlace::Keychain } else { SecretPlace::Memory };
-        let account = account(&client, profile.id.clone(), &profile.user, tls, place);
-        let cluster = Cluster::new(client, account.clone(), None, self.events.clone());
+        let mut account = account(&client, profile.id, &profile.user, &tls, place);
+        account.demo = matches!(way, Reach::Demo(_));
+        let cluster = Cluster::new(client, account, None, self.events.clone());
         self.activate(Arc::clone(&cluster)).await;
         cluster.unattended(find);
-        Ok(Some(account))
+        Ok(Some(cluster))
     }
 
     async fn look_again(&self, profile: &Profile, tls: &TlsChoice, kept: KeptLogin) -> Result<Server, Error> {
@@ -238,14 +302,8 @@ impl Berth {
         }
     }
 
-    async fn take_keypair(
-        self: &Arc<Self>,
-        address: &str,
-        access_key: &str,
-        secret_key: &str,
-        tls: &TlsChoice,
-        place: SecretPlace,
-    ) -> Result<Account, Error> {
+    async fn take_keypair(self: &Arc<Self>, keypair: Keypair<'_>) -> Result<Account, Error> {
+        let Keypair { address, access_key, secret_key, tls, place } = keypair;
         let id = profiles::id(&normal(address), access_key);
         let server = match self.logins.get(&id).and_then(|kept| kept.server()) {
             Some(server) => server,
@@ -259,7 +317,7 @@ impl Berth {
             return Err(error::wrong_mode(&server.endpoint.to_string(), AccessMode::Session));
         }
         let client = self.client(server, tls)?;
-        client.use_keypair(access_key, secret_key);
+        client.use_keypair(access_key, &secret_key);
         let account = account(&client, id, access_key, tls, place);
         let cluster = Cluster::new(client, account.clone(), None, self.events.clone());
         self.activate(cluster).await;
@@ -278,9 +336,6 @@ impl Berth {
     pub async fn settle(&self) {
         let Some(cluster) = self.active() else { return };
         let account = cluster.account();
-        if account.demo {
-            return;
-        }
         if cluster.is_sign_in_needed() {
             self.logins.remove(&account.profile_id);
         } else {
