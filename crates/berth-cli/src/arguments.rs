@@ -208,6 +208,7 @@ impl Command {
         match self {
             Self::Completion(command) => command.run(output).map(Some),
             Self::Man(command) => command.run(output).map(Some),
+            Self::Proxy(command) => command.hand_over(),
             _ => Ok(None),
         }
     }

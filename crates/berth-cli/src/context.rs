@@ -190,14 +190,14 @@ impl Context {
     }
 
     /// This program and the options that make it mean the same cluster when another program starts it.
-    pub(crate) fn this_program(&self, account: &Account) -> Result<Vec<String>, Error> {
+    pub(crate) fn this_program(&self, target: &Target) -> Result<Vec<String>, Error> {
         let mut words = vec![program::path()?];
-        if account.demo {
+        if target.demo {
             words.extend(["--profile".to_owned(), DEMO.to_owned()]);
-        } else if self.berth.profiles().iter().any(|profile| profile.id == account.profile_id) {
-            words.extend(["--profile".to_owned(), account.profile_id.clone()]);
+        } else if self.berth.profiles().iter().any(|profile| profile.id == target.profile_id) {
+            words.extend(["--profile".to_owned(), target.profile_id.clone()]);
         } else {
-            words.extend(["--endpoint".to_owned(), account.server.address.clone()]);
+            words.extend(["--endpoint".to_owned(), target.address.clone()]);
         }
         if self.global.skip_sslcert_validation {
             words.push("--skip-sslcert-validation".to_owned());
@@ -206,6 +206,27 @@ impl Context {
             words.extend(["--ca-file".to_owned(), file.clone()]);
         }
         Ok(words)
+    }
+}
+
+/// A cluster, for another start of this program.
+#[derive(Debug)]
+pub(crate) struct Target {
+    profile_id: String,
+    address: String,
+    demo: bool,
+}
+
+impl From<Account> for Target {
+    fn from(account: Account) -> Self {
+        Self { profile_id: account.profile_id, address: account.server.address, demo: account.demo }
+    }
+}
+
+impl From<&Reach> for Target {
+    fn from(way: &Reach) -> Self {
+        let profile = way.profile();
+        Self { profile_id: profile.id, address: profile.address, demo: matches!(way, Reach::Demo(_)) }
     }
 }
 

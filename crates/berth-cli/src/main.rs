@@ -11,6 +11,7 @@ mod completion;
 mod configuration;
 mod context;
 mod dot_env;
+mod early_relay;
 mod failure;
 mod notices;
 mod output;

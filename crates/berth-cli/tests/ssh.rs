@@ -8,13 +8,13 @@ mod support;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::Stdio;
 
-use support::{World, finish, first_line};
+use support::{Run, World, finish, first_line};
 
 const SESSION: &str = "llama-finetune";
 
 #[test]
 fn the_exit_status_is_sshs_and_the_output_its_own() {
-    let world = World::signed_in();
+    let world = World::listed();
     let run = world.run(["ssh", SESSION, "printf", "'%s|'", "a b", "'c  d'", "-p", "3"]);
     assert_eq!((run.stdout.as_str(), run.code), ("a|b|c  d|-p|3|", 0), "{run:?}");
     assert_eq!(world.run(["ssh", SESSION, "exit 42"]).code, 42);
@@ -86,7 +86,7 @@ fn told_to_stop_it_leaves_nothing() {
 
 #[test]
 fn a_session_that_ends_ends_its_ssh() {
-    let world = World::signed_in();
+    let world = World::listed();
     for port in [None, Some("-p0")] {
         let session = if port.is_some() { "vision-train" } else { "notebook-7f" };
         let words = ["ssh", session].into_iter().chain(port).chain(["echo ready; exec sleep 1000"]);
@@ -101,7 +101,7 @@ fn a_session_that_ends_ends_its_ssh() {
 
 #[test]
 fn a_killed_ssh_leaves_no_proxy() {
-    let world = World::signed_in();
+    let world = World::listed();
     let mut command = world.berth(["ssh", SESSION, "echo ready; exec sleep 1000"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
@@ -110,11 +110,146 @@ fn a_killed_ssh_leaves_no_proxy() {
     // Without a port ssh has taken the program's place: this is ssh.
     child.kill().unwrap();
     child.wait().unwrap();
+    no_streams(&world);
+}
+
+/// Waits until no stream is open.
+fn no_streams(world: &World) {
+    until("a proxy goes on without ssh", || world.cluster().control().open_streams() == 0);
+}
+
+/// Waits for what nothing tells.
+fn until(otherwise: &str, mut done: impl FnMut() -> bool) {
     let hang = std::time::Instant::now() + std::time::Duration::from_secs(120);
-    while world.cluster().control().open_streams() > 0 {
-        assert!(std::time::Instant::now() < hang, "the proxy goes on without ssh");
+    while !done() {
+        assert!(std::time::Instant::now() < hang, "{otherwise}");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
+}
+
+/// The `ProxyCommand` that ssh says it runs.
+fn proxy_command(run: &Run) -> &str {
+    let said = run.stderr.lines().find(|line| line.contains("Executing proxy"));
+    said.unwrap_or_else(|| panic!("{run:?}"))
+}
+
+#[test]
+fn a_session_seen_before_gets_a_head_start() {
+    let world = World::listed();
+    let run = world.run(["ssh", SESSION, "-v", "echo here"]);
+    assert_eq!((run.stdout.as_str(), run.code), ("here\n", 0), "{run:?}");
+    assert!(proxy_command(&run).contains("--through="), "{run:?}");
+    no_streams(&world);
+    assert_eq!(world.sockets(), 0);
+    let opened = world.cluster().control().requests().iter().filter(|r| r.path.contains("/stream/")).count();
+    assert_eq!(opened, 1, "the stream that was opened early is the one that is used");
+    let lists = || world.cluster().control().requests().iter().filter(|r| r.path.contains("gql")).count();
+    let before = lists();
+    assert!(before > 0);
+    assert_eq!(world.run(["ssh", SESSION, "exit 7"]).code, 7);
+    assert_eq!(lists(), before, "within seconds nobody is asked again");
+    world.age_listings();
+    assert_eq!(world.run(["ssh", SESSION, "exit 7"]).code, 7);
+    assert_eq!(lists(), before + 1);
+    // A session of which nothing is known is looked up first.
+    std::fs::remove_dir_all(world.data().join("session-names")).unwrap();
+    let run = world.run(["ssh", SESSION, "-v", "true"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(!proxy_command(&run).contains("--through="), "{run:?}");
+}
+
+#[test]
+fn a_wrong_guess_reaches_nobody() {
+    let world = World::listed();
+    let home = world.session_home("data-prep");
+    std::fs::write(home.join("me"), "the new one").unwrap();
+    world.cluster().control().rename_session(SESSION, "former").unwrap();
+    world.cluster().control().rename_session("data-prep", SESSION).unwrap();
+    world.age_listings();
+    let run = world.run(["ssh", SESSION, "-v", "cat me"]);
+    assert_eq!((run.stdout.as_str(), run.code), ("the new one", 0), "{run:?}");
+    assert!(!proxy_command(&run).contains("--through="), "{run:?}");
+    world.cluster().control().terminate_session(SESSION).unwrap();
+    let run = world.run(["ssh", SESSION, "true"]);
+    assert_eq!(run.code, 255, "ended seconds after it was seen: {run:?}");
+    assert!(run.stderr.contains("session-not-found"), "{run:?}");
+    world.age_listings();
+    let run = world.run(["ssh", SESSION, "true"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stderr.contains("session-not-running"), "{run:?}");
+    no_streams(&world);
+    assert_eq!(world.sockets(), 0);
+}
+
+#[test]
+fn a_relay_that_nobody_wants_any_more_goes() {
+    let world = World::listed();
+    world.age_listings();
+    world.cluster().control().fail("/admin/gql", demo_cluster::Fault::Hang);
+    // The relay has its stream, and the command waits for the list.
+    let mut command = world.berth(["ssh", SESSION, "true"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until("no stream", || world.cluster().control().open_streams() == 1);
+    assert_eq!(world.sockets(), 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    no_streams(&world);
+    until("the socket stays", || world.sockets() == 0);
+}
+
+#[test]
+fn each_connection_of_one_program_gets_a_relay() {
+    let world = World::listed();
+    std::fs::write(world.session_home(SESSION).join("a"), "1").unwrap();
+    let run = world.run(["scp", SESSION, "-v", ":a", ":b"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.matches("Executing proxy").count() >= 2, "two ssh, one after the other: {run:?}");
+    assert_eq!(std::fs::read_to_string(world.session_home(SESSION).join("b")).unwrap(), "1");
+    no_streams(&world);
+    assert_eq!(world.sockets(), 0);
+}
+
+#[test]
+fn ssh_goes_to_the_background_with_its_connection() {
+    let world = World::listed();
+    let here = free_port();
+    let there = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let forward = format!("{here}:127.0.0.1:{}", there.local_addr().unwrap().port());
+    let mut command =
+        world.berth(["ssh", SESSION, "-f", "-N", "-o", "ExitOnForwardFailure=yes", "-L", &forward]);
+    // The one in the background keeps what it was given.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    assert_eq!(command.status().unwrap().code(), Some(0));
+    let mut near = std::net::TcpStream::connect(("127.0.0.1", here)).unwrap();
+    near.write_all(b"hello").unwrap();
+    let (mut far, _) = there.accept().unwrap();
+    let mut heard = [0; 5];
+    far.read_exact(&mut heard).unwrap();
+    assert_eq!(&heard, b"hello");
+    drop((near, far));
+    world.cluster().control().terminate_session(SESSION).unwrap();
+    no_streams(&world);
+}
+
+#[test]
+fn a_shared_connection_is_shared() {
+    let world = World::listed();
+    std::fs::create_dir(world.home.path().join(".ssh")).unwrap();
+    let socket = world.home.path().join("run").join("%C");
+    let options = ["-o", "ControlMaster=auto", "-o", "ControlPersist=yes", "-o"].map(str::to_owned);
+    let path = format!("ControlPath={}", socket.display());
+    let ssh = |words: &[&str]| {
+        let mut command = world.berth(["ssh", SESSION]);
+        command.args(&options).arg(&path).args(words).stderr(Stdio::null());
+        finish(command)
+    };
+    assert_eq!(ssh(&["echo one"]).stdout, "one\n");
+    assert_eq!(world.cluster().control().open_streams(), 1, "it stays");
+    assert_eq!(ssh(&["echo two"]).stdout, "two\n");
+    let opened = world.cluster().control().requests().iter().filter(|r| r.path.contains("/stream/")).count();
+    assert_eq!(opened, 1, "nothing was opened for the second one");
+    assert_eq!(ssh(&["-O", "exit"]).code, 0);
+    no_streams(&world);
 }
 
 #[test]
@@ -138,7 +273,7 @@ fn sftp_goes_on_after_ctrl_c() {
 
 #[test]
 fn forwardings_pass() {
-    let world = World::signed_in();
+    let world = World::listed();
     let here = free_port();
     let there = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let forward = format!("{here}:127.0.0.1:{}", there.local_addr().unwrap().port());
@@ -158,7 +293,7 @@ fn forwardings_pass() {
 
 #[test]
 fn odd_names_are_copied_both_ways() {
-    let world = World::signed_in();
+    let world = World::listed();
     let names =
         ["a b", "it's \"quoted\"", "김치.txt", "line\nbreak", "-dash", "$HOME;x", "st*r[1]", "co:lon"];
     for name in names {
@@ -193,7 +328,7 @@ fn folders_are_copied_as_the_manual_says() {
 
 #[test]
 fn sftp_takes_a_batch() {
-    let world = World::signed_in();
+    let world = World::listed();
     std::fs::write(world.folder().join("up"), "1").unwrap();
     let run = world.with_input(["sftp", SESSION, "-b", "-"], "put up down\nget down \"got it\"\n");
     assert_eq!(run.code, 0, "{run:?}");
@@ -206,7 +341,7 @@ fn rsync_synchronises() {
         eprintln!("no rsync here");
         return;
     }
-    let world = World::signed_in();
+    let world = World::listed();
     let folder = world.folder().join("data set");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("it's"), "1").unwrap();
@@ -244,17 +379,22 @@ fn an_expired_login_is_renewed_and_a_lost_one_is_said() {
     assert_eq!(world.run(["ssh", SESSION, "true"]).code, 0);
     world.cluster().control().expire_logins();
     let run = world.run(["ssh", SESSION, "true"]);
-    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(run.code, 0, "renewed by the relay: {run:?}");
+    world.cluster().control().expire_logins();
+    world.age_listings();
+    let run = world.run(["ssh", SESSION, "true"]);
+    assert_eq!(run.code, 0, "renewed by the look at the sessions: {run:?}");
     let logins = |world: &World| {
         world.cluster().control().requests().iter().filter(|r| r.path == "/server/login").count()
     };
-    assert_eq!(logins(&world), 2, "one login for three runs, and one renewal");
+    assert_eq!(logins(&world), 3, "one login for three runs, and each renewed once");
     std::fs::remove_file(world.data().join("secrets.json")).unwrap();
     world.cluster().control().expire_logins();
+    world.age_listings();
     let run = world.run(["ssh", SESSION, "true"]);
     assert_eq!(run.code, 1);
     assert!(run.stderr.contains("not-signed-in"), "{run:?}");
-    assert_eq!(logins(&world), 2, "nothing is tried without credentials");
+    assert_eq!(logins(&world), 3, "nothing is tried without credentials");
 }
 
 fn free_port() -> u16 {
@@ -268,7 +408,7 @@ fn send(signal: &str, pid: u32) {
 
 #[test]
 fn names_that_ssh_refuses_are_reached_all_the_same() {
-    let world = World::signed_in();
+    let world = World::listed();
     for name in ["b@d name", "-oProxyCommand=x", "김치"] {
         world.cluster().control().rename_session(SESSION, name).unwrap();
         let run = world.run(["ssh", "--", name, "exit 9"]);

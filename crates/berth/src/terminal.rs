@@ -7,6 +7,7 @@
 //! [`Berth`]: crate::Berth
 
 mod demo;
+mod early;
 mod find;
 mod manage;
 mod reach;
@@ -21,10 +22,11 @@ pub use sshkit::command::SFTP_REQUESTS;
 pub use tunnel::Pipes;
 
 pub use demo::{DemoGuard, running_demo};
+pub use early::{EarlyStream, LikelySession};
 pub use find::{KnownName, Scope, known_names};
 pub use manage::AppDetails;
 pub use reach::Reach;
-pub use ssh::{SessionName, SshWay};
+pub use ssh::{ProxyProgram, SessionName, SshWay};
 
 /// A moment, seconds since 1970, as text: RFC 3339, UTC.
 pub fn utc_text(seconds: i64) -> String {

@@ -48,8 +48,7 @@ impl Scp {
                 "Neither side is the session's: write that one as work@localhost:PATH or :PATH.".into(),
             ));
         }
-        let session = context.session(&self.session).await?;
-        let way = Way::open(context, &session, words.port.or(self.port)).await?;
+        let way = Way::find(context, &self.session, words.port.or(self.port), &words.options).await?;
         let mut arguments = words.options;
         if self.recursive {
             arguments.push("-r".into());

@@ -49,7 +49,7 @@ impl Download {
                 // 26.9 has no words for what is too large: 500, "Internal server error" (seen there).
                 Err(e) if matches!(e.code.as_str(), "too-large" | "server-error") => {
                     if way.is_none() {
-                        way = Some(Way::open(context, &session, None).await?);
+                        way = Some(Way::open(context, &session).await?);
                     }
                     let Some(way) = &way else { return Err(e.into()) };
                     stream(way, &session, &path, &target).await?

@@ -3,6 +3,7 @@
 //! Nothing but the far end's bytes goes to stdout.
 
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use berth::terminal::{Pipes, SessionName};
@@ -10,7 +11,11 @@ use berth::{Berth, Error, Event, SSHD};
 use clap::Args;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+#[cfg(unix)]
+use super::ssh::proxy_words;
 use crate::context::Context;
+#[cfg(unix)]
+use crate::early_relay::{EarlyRelay, Taken, Waiting, hand_over, take_connection};
 use crate::failure::Failure;
 use crate::stop::{INTERRUPT, Stop, stopped_by};
 
@@ -37,13 +42,40 @@ pub(crate) struct Proxy {
     /// The session's name, where its id is given: nothing is looked up then
     #[arg(long, hide = true)]
     name: Option<String>,
+    /// The folder of a relay that waits: its connection is sent to ssh
+    #[arg(long, hide = true, requires = "name")]
+    through: Option<PathBuf>,
+    /// The folder of the socket that is standard input: one connection is waited for there, and relayed
+    #[arg(long, hide = true, requires = "name")]
+    waiting: Option<PathBuf>,
     /// Name or id
     #[arg(value_name = "SESSION", add = crate::completion::sessions())]
     session: String,
 }
 
 impl Proxy {
+    /// Gives ssh a connection of the relay that waits, if one does.
+    pub(crate) fn hand_over(&self) -> Result<Option<u8>, Failure> {
+        #[cfg(unix)]
+        if let Some(folder) = &self.through
+            && let Ok(connection) = take_connection(folder)
+        {
+            return hand_over(&connection).map(|()| Some(0)).map_err(|e| not_handed_over(&e).into());
+        }
+        Ok(None)
+    }
+
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Failure> {
+        #[cfg(unix)]
+        if let (Some(_), Some(name)) = (&self.through, &self.name) {
+            let session = SessionName { id: self.session, name: name.clone() };
+            return hand_over_anew(context, &session).map_err(|e| not_handed_over(&e).into());
+        }
+        #[cfg(unix)]
+        if let (Some(folder), Some(name)) = (self.waiting, &self.name) {
+            let session = SessionName { id: self.session, name: name.clone() };
+            return wait(context, &session, &self.app, folder).await;
+        }
         let mut host = None;
         let session = match self.name {
             Some(name) => {
@@ -64,18 +96,85 @@ impl Proxy {
                 SessionName { id: session.id, name: session.name }
             }
         };
-        let mut stop = Stop::new()?;
+        let stop = Stop::new()?;
         let pipes = Pipes { input: input(), output: output(), unread: nobody_reads() };
-        let mut relay = std::pin::pin!(context.berth.relay(&session, &self.app, host.as_deref(), pipes));
-        let code = tokio::select! {
-            done = &mut relay => return done.map(|()| 0).map_err(Failure::from),
-            error = ended(context, &session.id) => return Err(error.into()),
-            signal = told_to_stop(&mut stop) => stopped_by(signal),
-        };
-        // What ssh said last is perhaps still on its way.
-        let _ = tokio::time::timeout(LAST_BYTES, relay).await;
-        Ok(code)
+        let relay = context.berth.relay(&session, &self.app, host.as_deref(), None, pipes);
+        until_the_end(context, &session.id, relay, stop).await
     }
+}
+
+/// Relays until either side, the session or a signal ends it.
+async fn until_the_end(
+    context: &Context,
+    session_id: &str,
+    relay: impl Future<Output = Result<(), Error>>,
+    mut stop: Stop,
+) -> Result<u8, Failure> {
+    let mut relay = std::pin::pin!(relay);
+    let code = tokio::select! {
+        done = &mut relay => return done.map(|()| 0).map_err(Failure::from),
+        error = ended(context, session_id) => return Err(error.into()),
+        signal = told_to_stop(&mut stop) => stopped_by(signal),
+    };
+    // What ssh said last is perhaps still on its way.
+    let _ = tokio::time::timeout(LAST_BYTES, relay).await;
+    Ok(code)
+}
+
+/// Is the relay that waits for ssh's connection while its stream opens.
+#[cfg(unix)]
+async fn wait(context: &Context, session: &SessionName, app: &str, folder: PathBuf) -> Result<u8, Failure> {
+    let mut stop = Stop::new()?;
+    let waiting = Waiting::new(folder).map_err(|e| not_handed_over(&e))?;
+    let way = context.way()?;
+    let mut opening = std::pin::pin!(context.berth.open_early(&way, session, app));
+    let mut taken = std::pin::pin!(waiting.taken());
+    let mut opened = None;
+    let taken = loop {
+        tokio::select! {
+            taken = &mut taken => break taken.map_err(|e| not_handed_over(&e))?,
+            stream = &mut opening, if opened.is_none() => opened = Some(stream),
+            _ = told_to_stop(&mut stop) => break None,
+        }
+    };
+    let Some(Taken { input, output, mut closed }) = taken else {
+        if let Some(Some(unused)) = opened {
+            unused.give_up().await;
+        }
+        return Ok(0);
+    };
+    let early = match opened {
+        Some(early) => early,
+        None => tokio::select! {
+            early = &mut opening => early,
+            () = &mut closed => return Ok(0),
+        },
+    };
+    if early.is_none() {
+        // Who started this has renewed the login by now, if it was that.
+        context.reach().await?;
+    }
+    let relay = context.berth.relay(session, app, None, early, Pipes { input, output, unread: closed });
+    until_the_end(context, &session.id, relay, stop).await
+}
+
+/// Starts a relay for this one connection, as none waits any more.
+#[cfg(unix)]
+fn hand_over_anew(context: &Context, session: &SessionName) -> std::io::Result<u8> {
+    let failed = |e: Error| std::io::Error::other(e.message);
+    let way = context.way().map_err(failed)?;
+    let words = proxy_words(context, &(&way).into(), session, None).map_err(failed)?;
+    let relay = EarlyRelay::start(&words)?;
+    let connection = take_connection(relay.folder())?;
+    hand_over(&connection)?;
+    relay.keep();
+    Ok(0)
+}
+
+#[cfg(unix)]
+fn not_handed_over(error: &std::io::Error) -> Error {
+    Error::new("internal", format!("ssh could not be given its connection: {error}."), "Try again.")
+        .with("detail", error)
 }
 
 /// Waits for the session to end, which a webserver does not tell a stream (protocol.md 4.4). Commands that are done

@@ -30,8 +30,7 @@ impl Rsync {
         if sides == 0 {
             return Err(Failure::Usage("No side is the session's: write that one as :PATH.".into()));
         }
-        let session = context.session(&self.session).await?;
-        let way = Way::open(context, &session, None).await?;
+        let way = Way::find(context, &self.session, None, &[]).await?;
         let mut arguments = vec!["-e".to_owned(), way.ssh.rsync_shell()];
         for word in &self.words {
             arguments.push(match remote(word, &self.session) {

@@ -25,8 +25,7 @@ impl Sftp {
         if words.port.is_some() {
             return Err(Failure::Usage("sftp needs no port. For one, open it with: berth app".into()));
         }
-        let session = context.session(&self.session).await?;
-        let way = Way::open(context, &session, None).await?;
+        let way = Way::find(context, &self.session, None, &words.options).await?;
         let mut arguments = words.options;
         if !arguments.iter().any(|word| word.starts_with("-R")) {
             arguments.extend(["-R".into(), SFTP_REQUESTS.into()]);

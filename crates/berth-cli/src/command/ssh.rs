@@ -5,13 +5,15 @@
 //! session for as long as ssh runs.
 
 use std::ffi::OsStr;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use berth::terminal::SshWay;
+use berth::terminal::{LikelySession, ProxyProgram, SessionName, SshWay};
 use berth::{Error, PortChoice, Session};
 use clap::Args;
 
-use crate::context::Context;
+use crate::context::{Context, Target};
+use crate::early_relay::EarlyRelay;
 use crate::failure::Failure;
 use crate::ssh_words::{SSH, Words};
 use crate::stop::Stop;
@@ -44,8 +46,7 @@ impl Ssh {
 
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Failure> {
         let words = Words::sort(&self.words, SSH)?;
-        let session = context.session(&self.session).await?;
-        let way = Way::open(context, &session, words.port.or(self.port)).await?;
+        let way = Way::find(context, &self.session, words.port.or(self.port), &words.options).await?;
         let mut arguments = words.options;
         arguments.extend(way.ssh.options.iter().cloned());
         if let Some(port) = way.ssh.port {
@@ -66,15 +67,38 @@ pub(crate) struct Way {
     pub(crate) ssh: SshWay,
     /// The open port.
     connection: Option<String>,
+    early: Option<EarlyRelay>,
     stop: Option<Stop>,
 }
 
 impl Way {
+    /// Finds the session and makes everything ready. `options` are the user's own for ssh.
+    pub(crate) async fn find(
+        context: &Context,
+        reference: &str,
+        port: Option<u16>,
+        options: &[String],
+    ) -> Result<Self, Failure> {
+        let early = if port.is_some() || is_shared(options) { None } else { early(context, reference) };
+        let sure = early.as_ref().filter(|early| early.likely.is_sure);
+        if let Some(ssh) = sure.and_then(|early| early.known_way(context)) {
+            return Ok(Self { ssh, connection: None, early: early.map(|early| early.relay), stop: None });
+        }
+        let session = context.session(reference).await?;
+        let early = early.filter(|early| early.likely.session.id == session.id).map(|early| early.relay);
+        Self::ready(context, &session, port, early).await
+    }
+
     /// Makes everything ready.
-    pub(crate) async fn open(
+    pub(crate) async fn open(context: &Context, session: &Session) -> Result<Self, Failure> {
+        Self::ready(context, session, None, None).await
+    }
+
+    async fn ready(
         context: &Context,
         session: &Session,
         port: Option<u16>,
+        early: Option<EarlyRelay>,
     ) -> Result<Self, Failure> {
         let way = match port {
             None => {
@@ -82,11 +106,10 @@ impl Way {
                     .berth
                     .account()
                     .ok_or_else(|| Error::new("not-signed-in", "You are not signed in.", ""))?;
-                let mut proxy = context.this_program(&account)?;
-                proxy.extend(["proxy", "--stdio"].map(str::to_owned));
-                proxy.extend([format!("--name={}", session.name), session.id.clone()]);
+                let named = SessionName { id: session.id.clone(), name: session.name.clone() };
+                let proxy = proxy(context, &account.into(), &named, early.as_ref())?;
                 let ssh = context.berth.ssh_way(session, proxy).await?;
-                Self { ssh, connection: None, stop: None }
+                Self { ssh, connection: None, early, stop: None }
             }
             Some(port) => {
                 // From here on a signal must not leave the port's user behind.
@@ -96,7 +119,7 @@ impl Way {
                 context.berth.watch_sessions();
                 let shown = format!("running a temporary sshd proxy at localhost:{} ...", connection.port);
                 context.output.info(&shown);
-                Self { ssh, connection: Some(connection.id), stop: Some(stop) }
+                Self { ssh, connection: Some(connection.id), early: None, stop: Some(stop) }
             }
         };
         if let Some(problem) = &way.ssh.key_problem {
@@ -116,6 +139,9 @@ impl Way {
         command.args(arguments);
         let Some(id) = self.connection else {
             context.leave().await;
+            if let Some(relay) = self.early {
+                relay.keep();
+            }
             return replace(command, program).await;
         };
         let stop = match self.stop {
@@ -126,6 +152,78 @@ impl Way {
         context.berth.connections().stop(&id).await;
         outcome
     }
+}
+
+/// The words of a `ProxyCommand`.
+pub(crate) fn proxy_words(
+    context: &Context,
+    target: &Target,
+    session: &SessionName,
+    through: Option<&Path>,
+) -> Result<Vec<String>, Error> {
+    let mut words = context.this_program(target)?;
+    words.extend(["proxy", "--stdio"].map(str::to_owned));
+    words.extend(through.map(|folder| format!("--through={}", folder.display())));
+    words.extend([format!("--name={}", session.name), session.id.clone()]);
+    Ok(words)
+}
+
+fn proxy(
+    context: &Context,
+    target: &Target,
+    session: &SessionName,
+    early: Option<&EarlyRelay>,
+) -> Result<ProxyProgram, Error> {
+    let words = proxy_words(context, target, session, early.map(EarlyRelay::folder))?;
+    Ok(ProxyProgram { words, hands_over: early.is_some() })
+}
+
+/// A relay to the session that is probably meant.
+struct Early {
+    relay: EarlyRelay,
+    likely: LikelySession,
+    target: Target,
+}
+
+impl Early {
+    /// The way where nobody needs to be asked.
+    fn known_way(&self, context: &Context) -> Option<SshWay> {
+        let proxy = proxy(context, &self.target, &self.likely.session, Some(&self.relay)).ok()?;
+        context.berth.known_ssh_way(&self.likely.session, proxy)
+    }
+}
+
+fn early(context: &Context, reference: &str) -> Option<Early> {
+    let ways = context.ways().ok()?;
+    // Of several endpoints it is open which one answers.
+    let [way] = ways.as_slice() else { return None };
+    let likely = context.berth.likely_session(way, reference)?;
+    let target = way.into();
+    let words = proxy_words(context, &target, &likely.session, None).ok()?;
+    match EarlyRelay::start(&words) {
+        Ok(relay) => Some(Early { relay, likely, target }),
+        Err(e) => {
+            tracing::debug!(error = %e, "no early relay");
+            None
+        }
+    }
+}
+
+/// Whether ssh may do without a connection of its own: it shares one, or is asked about something else.
+fn is_shared(options: &[String]) -> bool {
+    let alone = |word: &String| {
+        let letters = word.strip_prefix('-').unwrap_or_default();
+        letters.starts_with(['G', 'M', 'O', 'Q', 'S', 'V']) || names_sharing(word)
+    };
+    let config = || {
+        let file = std::env::home_dir().map(|home| home.join(".ssh").join("config"));
+        file.and_then(|file| std::fs::read_to_string(file).ok()).is_some_and(|text| names_sharing(&text))
+    };
+    options.iter().any(alone) || config()
+}
+
+fn names_sharing(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("controlpath")
 }
 
 /// Becomes the program.

@@ -63,7 +63,7 @@ impl Upload {
             }
             context.berth.upload_files(&session, &files).await?;
         } else {
-            let way = Way::open(context, &session, None).await?;
+            let way = Way::open(context, &session).await?;
             stream(&way, &session.name, &items).await?;
         }
         if output.is_json() {

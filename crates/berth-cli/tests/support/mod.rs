@@ -36,7 +36,9 @@ impl World {
         let options = demo_cluster::Options { dialect, pace, ..Default::default() };
         let cluster = runtime.block_on(DemoCluster::start(options)).unwrap();
         let home = tempfile::tempdir().unwrap();
-        std::fs::create_dir(home.path().join("work")).unwrap();
+        for folder in ["work", "run"] {
+            std::fs::create_dir(home.path().join(folder)).unwrap();
+        }
         Self { cluster: Some(cluster), home, runtime }
     }
 
@@ -44,6 +46,14 @@ impl World {
     pub(crate) fn signed_in() -> Self {
         let world = Self::new();
         world.sign_in();
+        world
+    }
+
+    /// Signed in, and has listed its sessions, so that ssh gets a head start. Its sockets are in [`World::sockets`].
+    pub(crate) fn listed() -> Self {
+        let world = Self::signed_in();
+        let run = world.run(["ps"]);
+        assert_eq!(run.code, 0, "{run:?}");
         world
     }
 
@@ -90,6 +100,20 @@ impl World {
         self.home.path().join("work")
     }
 
+    /// As if all listings had been made an hour ago: names are no longer believed without asking.
+    pub(crate) fn age_listings(&self) {
+        let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+        for listing in std::fs::read_dir(self.data().join("session-names")).unwrap() {
+            let file = std::fs::File::options().write(true).open(listing.unwrap().path()).unwrap();
+            file.set_modified(long_ago).unwrap();
+        }
+    }
+
+    /// What relays that wait for ssh have left of their sockets.
+    pub(crate) fn sockets(&self) -> usize {
+        std::fs::read_dir(self.home.path().join("run")).unwrap().count()
+    }
+
     /// The program with these words, in a clean environment.
     pub(crate) fn berth<W: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = W>) -> Command {
         self.program(Path::new(env!("CARGO_BIN_EXE_berth")), words)
@@ -111,6 +135,7 @@ impl World {
             .env("HOME", self.home.path())
             .env("BERTH_DATA_DIR", self.data())
             .env("BERTH_SECRETS", "file")
+            .env("XDG_RUNTIME_DIR", self.home.path().join("run"))
             .stdin(Stdio::null());
         command
     }

@@ -2,6 +2,7 @@
 
 use backend_ai::{CreateSession, CreatedSession, RemoteFile, SessionRef, UploadFile};
 
+use super::find::outdate;
 use crate::connections::{offered_apps, running_session};
 use crate::{Berth, Error, Session, cluster, error};
 
@@ -85,6 +86,7 @@ impl Berth {
             async move { c.destroy_session(&reference, forced, recursive, owner.as_deref()).await }
         });
         let answer = asked.await?;
+        outdate(&self.options.paths, &cluster.profile_id());
         self.connections().forget_session(&session.id);
         if let Ok(host) = self.ssh_host(&session.name) {
             self.forget_host(&host);
@@ -115,7 +117,9 @@ impl Berth {
             let (reference, name) = (reference(session), name.to_owned());
             async move { c.rename_session(&reference, &name).await }
         });
-        asked.await
+        asked.await?;
+        outdate(&self.options.paths, &cluster.profile_id());
+        Ok(())
     }
 
     /// The files of a folder inside a running session.

@@ -1,5 +1,6 @@
 //! SSH into a session with and without a port.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use backend_ai::{AppParameters, SessionRef};
@@ -8,6 +9,7 @@ use sshkit::known_hosts;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tunnel::{EndReason, Pipes, relay_pipes};
 
+use super::early::{EarlyFirst, EarlyStream};
 use crate::connections::{SESSION_USER, code_of};
 use crate::connector::AppConnector;
 use crate::{Berth, Connection, Error, PortChoice, SSHD, Session, error};
@@ -19,6 +21,15 @@ pub struct SessionName {
     pub id: String,
     /// Name, may be empty where it is not known.
     pub name: String,
+}
+
+/// What ssh starts to get into a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyProgram {
+    /// Its path and arguments.
+    pub words: Vec<String>,
+    /// It sends a connected socket over its standard output and ends (`ProxyUseFdpass`), instead of relaying.
+    pub hands_over: bool,
 }
 
 /// How stock SSH programs get into a session.
@@ -48,30 +59,41 @@ impl SshWay {
 
 impl Berth {
     /// Makes everything ready for SSH into a running session, except the path itself: ssh opens that by running
-    /// `proxy`, which must end in a call of [`Berth::relay`].
+    /// `proxy`, which must end in a call of [`Berth::relay`], or hand over a socket to a program that makes one.
     ///
     /// # Errors
     /// `session-not-running`, and whatever stands between here and the cluster.
-    pub async fn ssh_way(&self, session: &Session, proxy: Vec<String>) -> Result<SshWay, Error> {
+    pub async fn ssh_way(&self, session: &Session, proxy: ProxyProgram) -> Result<SshWay, Error> {
         running(session)?;
         let cluster = self.signed_in()?;
         let reference = SessionRef { id: session.id.clone(), name: session.name.clone() };
-        let connections = self.connections();
-        let (key, key_problem) = match connections.key(&cluster, &reference).await {
+        let (key, key_problem) = match self.connections().key(&cluster, &reference).await {
             Ok(key) => (Some(key.path.into()), None),
             Err(e) if matches!(e.code.as_str(), "key-missing" | "key-not-a-key") => (None, Some(e)),
             Err(e) => return Err(e),
         };
+        let named = SessionName { id: session.id.clone(), name: session.name.clone() };
+        Ok(SshWay { key_problem, ..self.proxied(&named, key, proxy) })
+    }
+
+    /// The same for a session that is known to run and has its key here already. Asks nobody.
+    pub fn known_ssh_way(&self, session: &SessionName, proxy: ProxyProgram) -> Option<SshWay> {
+        let key = self.connections().keys.load(&session.id).ok().flatten()?;
+        Some(self.proxied(session, Some(key.path), proxy))
+    }
+
+    fn proxied(&self, session: &SessionName, key: Option<PathBuf>, proxy: ProxyProgram) -> SshWay {
         let proxied = Proxied {
             user: SESSION_USER.into(),
             name: host_name(session),
             key,
-            known_hosts: connections.host_keys.pinned.path().to_owned(),
+            known_hosts: self.connections().host_keys.pinned.path().to_owned(),
             host_key_alias: known_hosts::alias(&session.id),
-            proxy,
+            proxy: proxy.words,
+            hands_over: proxy.hands_over,
         };
         let destination = proxied.destination();
-        Ok(SshWay { options: proxied.options(), destination, port: None, key_problem })
+        SshWay { options: proxied.options(), destination, port: None, key_problem: None }
     }
 
     /// Opens a local port for SSH into a session.
@@ -110,7 +132,7 @@ impl Berth {
 
     /// Relays two pipes to an app of a session until either side ends. Nothing but the far end's bytes goes to the
     /// output. `host` is the name that ssh has pinned the host key under, if it is another than that of
-    /// [`Berth::ssh_way`].
+    /// [`Berth::ssh_way`]. An `early` stream is used before another is opened.
     ///
     /// # Errors
     /// Why the path did not open or was lost.
@@ -119,6 +141,7 @@ impl Berth {
         session: &SessionName,
         app: &str,
         host: Option<&str>,
+        early: Option<EarlyStream>,
         pipes: Pipes<R, W, U>,
     ) -> Result<(), Error>
     where
@@ -135,8 +158,8 @@ impl Berth {
             parameters: AppParameters::default(),
         };
         connector.cluster.client().opens_one_stream();
-        let options = if app == SSHD { tunnel::Options::sshd() } else { tunnel::Options::default() };
-        let reason = relay_pipes(&connector, pipes, &options).await;
+        let connector = EarlyFirst::new(early, connector);
+        let reason = relay_pipes(&connector, pipes, &tunnel_options(app)).await;
         if reason.is_ordinary() {
             return Ok(());
         }
@@ -149,8 +172,13 @@ impl Berth {
     }
 }
 
+/// How a stream to an app is handled.
+pub(super) fn tunnel_options(app: &str) -> tunnel::Options {
+    if app == SSHD { tunnel::Options::sshd() } else { tunnel::Options::default() }
+}
+
 /// What ssh calls the host: the session's name, unless it is one that ssh refuses. 26.9 lets sessions have such names.
-fn host_name(session: &Session) -> String {
+fn host_name(session: &SessionName) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
     let fits =
         session.name.chars().all(plain) && session.name.starts_with(|c: char| c.is_ascii_alphanumeric());

@@ -22,6 +22,8 @@ pub struct Proxied {
     pub host_key_alias: String,
     /// The program that brings the bytes, and its arguments.
     pub proxy: Vec<String>,
+    /// It sends `ssh` a connected socket over its standard output and ends, instead of relaying.
+    pub hands_over: bool,
 }
 
 impl Proxied {
@@ -32,6 +34,9 @@ impl Proxied {
         let mut words = Vec::with_capacity(20);
         let mut set = |name: &str, value: &str| words.extend(["-o".to_owned(), format!("{name}={value}")]);
         set("ProxyCommand", &self.proxy_command());
+        if self.hands_over {
+            set("ProxyUseFdpass", "yes");
+        }
         // Unlike the name, it is never another session's: not in a ControlPath, not in a known_hosts.
         set("HostName", &self.host_key_alias);
         set("HostKeyAlias", &self.host_key_alias);
@@ -69,6 +74,7 @@ mod tests {
             known_hosts: "/data/known hosts".into(),
             host_key_alias: "backendai-1".into(),
             proxy: vec!["/opt/my tools/berth".into(), "proxy".into(), "100%".into()],
+            hands_over: false,
         }
     }
 
@@ -79,7 +85,10 @@ mod tests {
         assert_eq!(options[1], "ProxyCommand='/opt/my tools/berth' proxy 100%%");
         assert!(options.contains(&"IdentityFile=/data/keys/k".to_owned()));
         assert!(options.contains(&"UserKnownHostsFile=\"/data/known hosts\"".to_owned()));
+        assert!(!options.iter().any(|word| word.contains("Fdpass")));
         assert_eq!(proxied().destination(), "work@train");
+        let options = Proxied { hands_over: true, ..proxied() }.options();
+        assert!(options.contains(&"ProxyUseFdpass=yes".to_owned()));
     }
 
     #[test]

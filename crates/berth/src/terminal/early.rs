@@ -1,0 +1,130 @@
+//! A head start: the stream to a session opens while a command still makes sure which session is meant.
+//!
+//! Which one it is, is guessed from the last listing. A wrong guess costs a stream that nobody uses: no program gets it
+//! before the guess is confirmed. Only a listing of the last seconds needs no confirmation. In that time a name does not
+//! pass to another session that runs already, and one that has ended refuses the stream.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use backend_ai::{AppParameters, AppStream, SessionRef};
+use sshkit::known_hosts;
+use tokio::io::AsyncWriteExt as _;
+use tunnel::{Connector, Refusal};
+
+use super::find::fitting;
+use super::ssh::tunnel_options;
+use super::{Reach, SessionName, known_names};
+use crate::connector::AppConnector;
+use crate::{Berth, SSHD};
+
+/// A listing that is younger is believed: making a session takes longer.
+const BELIEVED: Duration = Duration::from_secs(10);
+
+/// The far end need not hear a farewell.
+const FAREWELL_WITHIN: Duration = Duration::from_secs(1);
+
+/// A stream that was opened before it was wanted.
+pub struct EarlyStream {
+    stream: AppStream,
+    farewell: &'static [u8],
+}
+
+impl EarlyStream {
+    /// Closes it unused. An sshd has few places for those who have not said who they are, and some servers do not tell it
+    /// that one has gone (protocol.md 5.1).
+    pub async fn give_up(mut self) {
+        let leaving = async {
+            self.stream.write_all(self.farewell).await?;
+            self.stream.shutdown().await
+        };
+        let _ = tokio::time::timeout(FAREWELL_WITHIN, leaving).await;
+    }
+}
+
+/// A session that a reference probably means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LikelySession {
+    /// The session.
+    pub session: SessionName,
+    /// It was seen so lately that nobody needs to be asked.
+    pub is_sure: bool,
+}
+
+impl Berth {
+    /// The session that a reference probably means; none where that is not clear, or where the cluster cannot be reached
+    /// without signing in. Asks nobody.
+    pub fn likely_session(&self, way: &Reach, reference: &str) -> Option<LikelySession> {
+        if !self.is_kept(way) {
+            return None;
+        }
+        let (names, age) = known_names(&self.options.paths, &way.profile().id);
+        match fitting(reference, &names, |known| (&known.id, &known.name)).as_slice() {
+            [one] if !one.id.is_empty() && one.status == "RUNNING" => Some(LikelySession {
+                session: SessionName { id: one.id.clone(), name: one.name.clone() },
+                is_sure: age < BELIEVED,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Reaches a cluster with what is kept and opens a stream; none if either fails. Nobody signs in meanwhile: whoever
+    /// looks the session up does that, and twice would count as two attempts (protocol.md 1.2).
+    pub async fn open_early(
+        self: &Arc<Self>,
+        way: &Reach,
+        session: &SessionName,
+        app: &str,
+    ) -> Option<EarlyStream> {
+        let cluster = self.reach_kept(way).await.ok().flatten()?;
+        cluster.client().opens_one_stream();
+        let connector = AppConnector {
+            pinned_as: (app == SSHD).then(|| self.connections().pinned_as(known_hosts::alias(&session.id))),
+            cluster: Arc::clone(&cluster),
+            session: SessionRef { id: session.id.clone(), name: session.name.clone() },
+            app: app.to_owned(),
+            parameters: AppParameters::default(),
+        };
+        match connector.open_stream().await {
+            Ok(stream) => {
+                cluster.unattended(self.find(way));
+                Some(EarlyStream { stream, farewell: tunnel_options(app).farewell })
+            }
+            Err(e) => {
+                tracing::debug!(error = %e, "no head start");
+                // Perhaps the login has expired, and somebody else has renewed it by now.
+                self.turn_away();
+                None
+            }
+        }
+    }
+}
+
+/// Gives a stream that is there already first.
+pub(super) struct EarlyFirst {
+    early: Mutex<Option<AppStream>>,
+    connector: AppConnector,
+}
+
+impl EarlyFirst {
+    pub(super) fn new(early: Option<EarlyStream>, connector: AppConnector) -> Self {
+        Self { early: Mutex::new(early.map(|early| early.stream)), connector }
+    }
+}
+
+impl Connector for EarlyFirst {
+    type Stream = AppStream;
+
+    async fn open(&self) -> Result<AppStream, Refusal> {
+        let early = self.early.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match early {
+            Some(stream) => Ok(stream),
+            None => self.connector.open().await,
+        }
+    }
+
+    fn explain(&self, error: &io::Error) -> Option<Refusal> {
+        self.connector.explain(error)
+    }
+}
