@@ -16,6 +16,7 @@ mod failure;
 mod notices;
 mod output;
 mod program;
+mod prompt;
 mod ssh_words;
 mod stop;
 

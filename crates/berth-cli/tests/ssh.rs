@@ -8,7 +8,7 @@ mod support;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::Stdio;
 
-use support::{Run, World, finish, first_line};
+use support::{Run, World, finish, first_line, until};
 
 const SESSION: &str = "llama-finetune";
 
@@ -116,15 +116,6 @@ fn a_killed_ssh_leaves_no_proxy() {
 /// Waits until no stream is open.
 fn no_streams(world: &World) {
     until("a proxy goes on without ssh", || world.cluster().control().open_streams() == 0);
-}
-
-/// Waits for what nothing tells.
-fn until(otherwise: &str, mut done: impl FnMut() -> bool) {
-    let hang = std::time::Instant::now() + std::time::Duration::from_secs(120);
-    while !done() {
-        assert!(std::time::Instant::now() < hang, "{otherwise}");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
 }
 
 /// The `ProxyCommand` that ssh says it runs.

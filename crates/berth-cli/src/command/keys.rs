@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::command::agree::agree;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::prompt::secret;
 
 /// SSH keys: the account's, your own, and PuTTY's format.
 #[derive(Debug, Subcommand)]
@@ -123,16 +124,15 @@ impl Keys {
                     name.push(".ppk");
                     name.into()
                 });
-                let passphrase = if passphrase { Some(new_passphrase()?) } else { None };
+                let passphrase = if passphrase { Some(new_passphrase().await?) } else { None };
                 let request = PpkRequest { old: matches!(to, Format::Ppk2), passphrase };
                 let overwrite = if force { Overwrite::Replace } else { Overwrite::Refuse };
                 let convert =
                     |source: Option<&str>| berth::convert_key(&file, source, &out, &request, overwrite);
                 let converted = match convert(None) {
                     Err(e) if e.code == "key-encrypted" && std::io::stdin().is_terminal() => {
-                        let source =
-                            rpassword::prompt_password(format!("Passphrase of {}: ", file.display()));
-                        convert(source.ok().as_deref())
+                        let source = secret(&format!("Passphrase of {}: ", file.display())).await?;
+                        convert(Some(&source))
                     }
                     other => other,
                 };
@@ -226,17 +226,14 @@ fn read(file: &PathBuf) -> Result<String, Failure> {
 }
 
 /// Asked for twice on a terminal, else the first line of standard input.
-fn new_passphrase() -> Result<String, Failure> {
+async fn new_passphrase() -> Result<String, Failure> {
     if !std::io::stdin().is_terminal() {
         let mut line = String::new();
         let _ = std::io::stdin().read_line(&mut line);
         return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
     }
-    let ask = |question: &str| {
-        rpassword::prompt_password(question).map_err(|_| Failure::Usage("No passphrase was given.".into()))
-    };
-    let first = ask("Passphrase of the new file: ")?;
-    if ask("The same again: ")? != first {
+    let first = secret("Passphrase of the new file: ").await?;
+    if secret("The same again: ").await? != first {
         return Err(Failure::Usage("The two passphrases differ.".into()));
     }
     Ok(first)

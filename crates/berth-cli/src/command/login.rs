@@ -13,6 +13,7 @@ use crate::configuration::EndpointType;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::prompt::secret;
 
 /// Sign in to a cluster.
 #[derive(Debug, Args)]
@@ -51,7 +52,7 @@ impl Login {
         if !server.private {
             output.warn("The connection is not encrypted: others on the network can read the password.");
         }
-        let (user, secret) = self.credentials(context, &server)?;
+        let (user, secret) = self.credentials(context, &server).await?;
         let mut request = SignInRequest {
             address: server.address.clone(),
             mode: server.mode,
@@ -64,7 +65,7 @@ impl Login {
         };
         let mut outcome = self.sign_in(context, &request).await?;
         if outcome == SignInOutcome::OtpRequired {
-            request.otp = Some(ask_secret(output, "One-time Password: ")?);
+            request.otp = Some(ask_secret(output, "One-time Password: ").await?);
             outcome = self.sign_in(context, &request).await?;
         }
         let SignInOutcome::SignedIn { account } = outcome else {
@@ -108,7 +109,7 @@ impl Login {
         Ok(configured.or_else(used_last))
     }
 
-    fn credentials(&self, context: &Context, server: &ServerInfo) -> Result<(String, String), Failure> {
+    async fn credentials(&self, context: &Context, server: &ServerInfo) -> Result<(String, String), Failure> {
         let (output, configuration) = (&context.output, &context.configuration);
         output.info(&format!("Signing in to {} ({}).", server.address, server.manager_version));
         let given = match server.mode {
@@ -126,7 +127,7 @@ impl Login {
             Some(user) => user.clone(),
             None => ask(output, user)?,
         };
-        Ok((user, ask_secret(output, secret)?))
+        Ok((user, ask_secret(output, secret).await?))
     }
 }
 
@@ -148,7 +149,7 @@ fn ask(output: &Output, question: &str) -> Result<String, Failure> {
 }
 
 /// Asks for a line that is not shown.
-fn ask_secret(output: &Output, question: &str) -> Result<String, Failure> {
+async fn ask_secret(output: &Output, question: &str) -> Result<String, Failure> {
     if !std::io::stdin().is_terminal() {
         output.ask(question);
         let mut answer = String::new();
@@ -163,12 +164,10 @@ fn ask_secret(output: &Output, question: &str) -> Result<String, Failure> {
             }
         };
     }
-    // On the terminal itself, whatever stdout and stderr are.
-    match rpassword::prompt_password(question) {
-        Ok(answer) if !answer.is_empty() => Ok(answer),
-        _ => {
-            output.note("Aborted!");
-            Err(Failure::Said(1))
-        }
+    let answer = secret(question).await?;
+    if answer.is_empty() {
+        output.note("Aborted!");
+        return Err(Failure::Said(1));
     }
+    Ok(answer)
 }

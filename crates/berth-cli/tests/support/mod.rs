@@ -202,6 +202,15 @@ pub(crate) fn finish(mut command: Command) -> Run {
     Run::of(command.output().unwrap())
 }
 
+/// Waits for what nothing tells.
+pub(crate) fn until(otherwise: &str, mut done: impl FnMut() -> bool) {
+    let hang = std::time::Instant::now() + std::time::Duration::from_secs(120);
+    while !done() {
+        assert!(std::time::Instant::now() < hang, "{otherwise}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
 /// The first line of a child's stdout.
 pub(crate) fn first_line(child: &mut Child) -> String {
     use std::io::BufRead as _;

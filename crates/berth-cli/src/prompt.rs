@@ -1,0 +1,70 @@
+//! Asking for what is not shown.
+
+use std::io::ErrorKind;
+
+use berth::Error;
+
+use crate::failure::Failure;
+use crate::stop::{INTERRUPT, Stop, stopped_by};
+
+/// Asks on the terminal itself, whatever stdout and stderr are; empty where there is no answer.
+///
+/// Who is told to stop meanwhile leaves a terminal that shows again what is typed: shells that do not see to it
+/// themselves, as dash, would go on without. rpassword raises Ctrl-C's signal before it puts the terminal right.
+pub(crate) async fn secret(question: &str) -> Result<String, Failure> {
+    let before = Terminal::now();
+    let mut stop = Stop::new()?;
+    let question = question.to_owned();
+    let asking = tokio::task::spawn_blocking(move || rpassword::prompt_password(question));
+    tokio::select! {
+        answer = asking => {
+            // Signals are taken over for good, so they are seen to from now on.
+            tokio::spawn(async move {
+                let signal = stop.asked().await;
+                before.restore();
+                std::process::exit(stopped_by(signal).into());
+            });
+            let answer = answer.map_err(|e| Error::new("internal", format!("Asking broke off: {e}."), "Try again."))?;
+            match answer {
+                Err(e) if e.kind() == ErrorKind::Interrupted => Err(Failure::Said(stopped_by(INTERRUPT))),
+                answer => Ok(answer.unwrap_or_default()),
+            }
+        }
+        signal = stop.asked() => {
+            before.restore();
+            Err(Failure::Said(stopped_by(signal)))
+        }
+    }
+}
+
+/// How the terminal was.
+struct Terminal {
+    #[cfg(unix)]
+    found: Option<(std::fs::File, rustix::termios::Termios)>,
+}
+
+#[cfg(unix)]
+impl Terminal {
+    fn now() -> Self {
+        let file = std::fs::File::open("/dev/tty").ok();
+        let found = file.and_then(|file| rustix::termios::tcgetattr(&file).ok().map(|how| (file, how)));
+        Self { found }
+    }
+
+    fn restore(&self) {
+        if let Some((terminal, how)) = &self.found {
+            // Without one there is nothing to put right.
+            let _ = rustix::termios::tcsetattr(terminal, rustix::termios::OptionalActions::Now, how);
+        }
+    }
+}
+
+/// The console forgets with the program.
+#[cfg(not(unix))]
+impl Terminal {
+    fn now() -> Self {
+        Self {}
+    }
+
+    fn restore(&self) {}
+}
