@@ -21,6 +21,9 @@ pub(crate) enum Failure {
     /// The product's own words.
     #[error("{0}")]
     Product(#[from] Error),
+    /// The same, about something that the command line names.
+    #[error("{0}")]
+    Named(Error),
     /// The command line is wrong.
     #[error("{0}")]
     Usage(String),
@@ -42,6 +45,10 @@ impl Failure {
             Self::Product(error) => {
                 product(&error, output);
                 FAILURE
+            }
+            Self::Named(error) => {
+                product(&error, output);
+                USAGE
             }
             Self::Usage(text) => {
                 plain("usage", &text, output);

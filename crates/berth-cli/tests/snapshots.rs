@@ -83,6 +83,7 @@ fn lists() {
     seen!(world, world.run(["apps", "llama-finetune", "-l"]));
     seen!(world, world.run(["apps", "llama-finetune", "sshd", "--json"]));
     seen!(world, world.run(["apps", "llama-finetune", "nosuch"]));
+    seen!(world, world.run(["ps", "-s", "NOSUCH"]));
 }
 
 #[test]

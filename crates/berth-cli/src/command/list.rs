@@ -78,7 +78,7 @@ impl List {
             access_key: self.access_key.clone(),
         };
         let found = context.berth.session_rows(&query).await;
-        let mut found = found.map_err(|e| self.about_fields(e))?;
+        let mut found = found.map_err(|e| self.about_query(e))?;
         for row in &mut found.rows {
             unpack(row);
         }
@@ -106,13 +106,19 @@ impl List {
         Ok(0)
     }
 
-    /// A column that the server does not have is an argument that cannot be, as with the Python client.
-    fn about_fields(&self, error: Error) -> Failure {
+    /// A column or a status that the server does not have is told as such, as by the Python client. Both releases that
+    /// were seen refuse a status by its name alone: `'NOSUCH'`.
+    fn about_query(&self, error: Error) -> Failure {
         match unknown_field(&error.message) {
             Some(field) if !self.format.is_empty() => {
                 Failure::Argument(format!("The server has no field “{field}” of sessions."))
             }
-            _ => error.into(),
+            _ => match &self.status {
+                Some(status) if error.message.contains(&format!("'{status}'")) => {
+                    Failure::Usage(format!("The server has no status “{status}” of sessions."))
+                }
+                _ => error.into(),
+            },
         }
     }
 

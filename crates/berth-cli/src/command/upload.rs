@@ -91,7 +91,7 @@ fn collect(given: &[PathBuf]) -> Result<Vec<Item>, Failure> {
         .map_err(|e| unreadable(Path::new("."), &e))?;
     let mut items = Vec::new();
     for path in given {
-        let full = path.canonicalize().map_err(|e| unreadable(path, &e))?;
+        let full = path.canonicalize().map_err(|e| Failure::Named(unreadable(path, &e)))?;
         let below = full.strip_prefix(&here).map_err(|_| {
             let text = format!("{} is not below the present folder.", path.display());
             Error::new("path-outside-folder", text, "Change to its folder, or copy it with: berth scp")
