@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use support::{Run, World, finish};
+use support::{Run, World, finish, until};
 
 const SESSION: &str = "llama-finetune";
 const HOST: &str = "llama-finetune.127-0-0-1.berth";
@@ -279,4 +279,20 @@ fn keys_of_the_users_own() {
 fn sshkit_private(path: &str) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     fs::metadata(path).unwrap().permissions().mode() & 0o077 == 0
+}
+
+#[test]
+fn a_stream_opens_while_the_session_is_found_and_a_wrong_guess_reaches_nobody() {
+    let hosts = Hosts::installed();
+    let control = hosts.world.cluster().control();
+    let opened = || control.requests().iter().filter(|r| r.path.contains("/stream/")).count();
+    hosts.world.run(["ps"]);
+    assert_eq!(hosts.ok("ssh", &[HOST, "echo there"]), "there\n");
+    assert_eq!(opened(), 1, "the one that was opened early is used");
+    fs::write(hosts.world.session_home("data-prep").join("me"), "the new one").unwrap();
+    control.rename_session(SESSION, "former").unwrap();
+    control.rename_session("data-prep", SESSION).unwrap();
+    assert_eq!(hosts.ok("ssh", &[HOST, "cat me"]), "the new one");
+    assert_eq!(opened(), 3, "one was opened in vain");
+    until("a stream stays", || control.open_streams() == 0);
 }

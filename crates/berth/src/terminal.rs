@@ -22,6 +22,7 @@ pub use sshkit::command::SFTP_REQUESTS;
 pub use tunnel::Pipes;
 
 pub use demo::{DemoGuard, running_demo};
+pub(crate) use early::open_guessed;
 pub use early::{EarlyStream, LikelySession};
 pub use find::{KnownName, Scope, known_names};
 pub use manage::AppDetails;

@@ -22,6 +22,10 @@ use crate::stop::{INTERRUPT, Stop, stopped_by};
 /// A shell is watched from then on.
 const WATCH_AFTER: Duration = Duration::from_secs(5);
 
+/// A stream that is not wanted any more is waited for as long.
+#[cfg(unix)]
+const OPENS_WITHIN: Duration = Duration::from_secs(2);
+
 /// The time for last bytes once nobody wants an answer.
 const LAST_BYTES: Duration = Duration::from_millis(200);
 
@@ -76,7 +80,7 @@ impl Proxy {
             let session = SessionName { id: self.session, name: name.clone() };
             return wait(context, &session, &self.app, folder).await;
         }
-        let mut host = None;
+        let (mut host, mut early) = (None, None);
         let session = match self.name {
             Some(name) => {
                 context.reach().await?;
@@ -88,7 +92,7 @@ impl Proxy {
                 if let Some(problem) = &ready.key_problem {
                     context.output.warn(&format!("{} {}", problem.message, problem.hint));
                 }
-                host = Some(ready.host);
+                (host, early) = (Some(ready.host), ready.early);
                 ready.session
             }
             None => {
@@ -98,7 +102,7 @@ impl Proxy {
         };
         let stop = Stop::new()?;
         let pipes = Pipes { input: input(), output: output(), unread: nobody_reads() };
-        let relay = context.berth.relay(&session, &self.app, host.as_deref(), None, pipes);
+        let relay = context.berth.relay(&session, &self.app, host.as_deref(), early, pipes);
         until_the_end(context, &session.id, relay, stop).await
     }
 }
@@ -138,7 +142,12 @@ async fn wait(context: &Context, session: &SessionName, app: &str, folder: PathB
         }
     };
     let Some(Taken { input, output, mut closed }) = taken else {
-        if let Some(Some(unused)) = opened {
+        // A stream that opens with nobody there would keep its place in the sshd for minutes.
+        let unused = match opened {
+            Some(unused) => unused,
+            None => tokio::time::timeout(OPENS_WITHIN, opening).await.ok().flatten(),
+        };
+        if let Some(unused) = unused {
             unused.give_up().await;
         }
         return Ok(0);

@@ -11,14 +11,17 @@ use sshkit::ssh_config::{self, KEY_FILE, NEW_KEY_FILE, is_part, session_part};
 use zeroize::Zeroizing;
 
 use crate::ssh_hosts::names::DEMO;
-use crate::terminal::{Reach, Scope, SessionName, running_demo};
-use crate::{Berth, Error, Session, error, json_file};
+use crate::terminal::{EarlyStream, Reach, Scope, SessionName, open_guessed, running_demo};
+use crate::{Berth, Error, SSHD, Session, error, json_file};
 
 /// How long a changed key has a second file: longer than any login takes.
 const NEW_FOR: Duration = Duration::from_secs(180);
 
+/// A stream that turns out to be unwanted is waited for as long, to be closed with a farewell.
+const UNWANTED_OPENS_WITHIN: Duration = Duration::from_secs(2);
+
 /// A host whose session can be relayed to now.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct HostReady {
     /// The session that has the name now.
     pub session: SessionName,
@@ -26,6 +29,8 @@ pub struct HostReady {
     pub host: String,
     /// Why the session has no key of its own; ssh then tries the user's.
     pub key_problem: Option<Error>,
+    /// A stream to it, if it was the one that was expected.
+    pub early: Option<EarlyStream>,
 }
 
 /// Which session a host was last.
@@ -55,10 +60,48 @@ impl Berth {
             return Err(error::session_unknown(part, &[]));
         }
         self.reach_label(&host, label).await?;
-        let session = pick(part, self.list_sessions(Scope::Live).await?)?;
+        let (session, early) = self.find_and_open(part).await?;
         let key_problem = self.bring_key(&host, &session).await?;
+        if early.is_some() {
+            let reference = SessionRef { id: session.id.clone(), name: session.name.clone() };
+            self.connections().pinned_as(host.clone()).follow(&*self.signed_in()?, &reference).await;
+        }
         let session = SessionName { id: session.id, name: session.name };
-        Ok(HostReady { session, host, key_problem })
+        Ok(HostReady { session, host, key_problem, early })
+    }
+
+    /// Finds the session while a stream to the expected one opens: far from the cluster each takes a while. The pinned
+    /// host key is left alone meanwhile, as it is that of the name.
+    async fn find_and_open(&self, part: &str) -> Result<(Session, Option<EarlyStream>), Error> {
+        let cluster = self.signed_in()?;
+        let guess = self.guessed_session(&cluster, |name| session_part(name) == part);
+        let Some(guess) = guess else {
+            return Ok((pick(part, self.list_sessions(Scope::Live).await?)?, None));
+        };
+        let mut opening = std::pin::pin!(open_guessed(&cluster, &guess, SSHD, None));
+        let mut listing = std::pin::pin!(self.list_sessions(Scope::Live));
+        let mut opened = None;
+        let listed = loop {
+            tokio::select! {
+                listed = &mut listing => break listed,
+                early = &mut opening, if opened.is_none() => opened = Some(early),
+            }
+        };
+        let found = listed.and_then(|sessions| pick(part, sessions));
+        let is_right = found.as_ref().is_ok_and(|session| session.id == guess.id);
+        let early = match opened {
+            Some(early) => early,
+            None if is_right => opening.await,
+            // One that opens with nobody there would keep its place in the sshd for minutes.
+            None => tokio::time::timeout(UNWANTED_OPENS_WITHIN, opening).await.ok().flatten(),
+        };
+        match early {
+            Some(unused) if !is_right => {
+                unused.give_up().await;
+                found.map(|session| (session, None))
+            }
+            early => found.map(|session| (session, early)),
+        }
     }
 
     async fn reach_label(self: &Arc<Self>, host: &str, label: &str) -> Result<(), Error> {

@@ -1,8 +1,8 @@
 //! A head start: the stream to a session opens while a command still makes sure which session is meant.
 //!
 //! Which one it is, is guessed from the last listing. A wrong guess costs a stream that nobody uses: no program gets it
-//! before the guess is confirmed. Only a listing of the last seconds needs no confirmation. In that time a name does not
-//! pass to another session that runs already, and one that has ended refuses the stream.
+//! before the guess is confirmed. Only a listing of the last seconds needs no confirmation ([`LikelySession::is_sure`]):
+//! in that time a name does not pass to another session that runs already, and one that has ended refuses the stream.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +16,9 @@ use tunnel::{Connector, Refusal};
 use super::find::fitting;
 use super::ssh::tunnel_options;
 use super::{Reach, SessionName, known_names};
+use crate::cluster::Cluster;
 use crate::connector::AppConnector;
+use crate::host_keys::PinnedAs;
 use crate::{Berth, SSHD};
 
 /// A listing that is younger is believed: making a session takes longer.
@@ -29,6 +31,12 @@ const FAREWELL_WITHIN: Duration = Duration::from_secs(1);
 pub struct EarlyStream {
     stream: AppStream,
     farewell: &'static [u8],
+}
+
+impl std::fmt::Debug for EarlyStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EarlyStream").finish_non_exhaustive()
+    }
 }
 
 impl EarlyStream {
@@ -78,25 +86,52 @@ impl Berth {
         app: &str,
     ) -> Option<EarlyStream> {
         let cluster = self.reach_kept(way).await.ok().flatten()?;
-        cluster.client().opens_one_stream();
-        let connector = AppConnector {
-            pinned_as: (app == SSHD).then(|| self.connections().pinned_as(known_hosts::alias(&session.id))),
-            cluster: Arc::clone(&cluster),
-            session: SessionRef { id: session.id.clone(), name: session.name.clone() },
-            app: app.to_owned(),
-            parameters: AppParameters::default(),
-        };
-        match connector.open_stream().await {
-            Ok(stream) => {
-                cluster.unattended(self.find(way));
-                Some(EarlyStream { stream, farewell: tunnel_options(app).farewell })
-            }
-            Err(e) => {
-                tracing::debug!(error = %e, "no head start");
-                // Perhaps the login has expired, and somebody else has renewed it by now.
-                self.turn_away();
-                None
-            }
+        let pinned_as = (app == SSHD).then(|| self.connections().pinned_as(known_hosts::alias(&session.id)));
+        let early = open_guessed(&cluster, session, app, pinned_as).await;
+        if early.is_some() {
+            cluster.unattended(self.find(way));
+        } else {
+            // Perhaps the login has expired, and somebody else has renewed it by now.
+            self.turn_away();
+        }
+        early
+    }
+
+    /// The running session whose name fitted at the last listing of a cluster, if it was the only one. Asks nobody.
+    pub(crate) fn guessed_session(
+        &self,
+        cluster: &Cluster,
+        fits: impl Fn(&str) -> bool,
+    ) -> Option<SessionName> {
+        let (names, _) = known_names(&self.options.paths, &cluster.profile_id());
+        let mut fitting = names.into_iter().filter(|known| known.status == "RUNNING" && fits(&known.name));
+        match (fitting.next(), fitting.next()) {
+            (Some(one), None) if !one.id.is_empty() => Some(SessionName { id: one.id, name: one.name }),
+            _ => None,
+        }
+    }
+}
+
+/// Opens a stream to a session that may be another than the one that is meant; none if that fails.
+pub(crate) async fn open_guessed(
+    cluster: &Arc<Cluster>,
+    session: &SessionName,
+    app: &str,
+    pinned_as: Option<PinnedAs>,
+) -> Option<EarlyStream> {
+    cluster.client().opens_one_stream();
+    let connector = AppConnector {
+        pinned_as,
+        cluster: Arc::clone(cluster),
+        session: SessionRef { id: session.id.clone(), name: session.name.clone() },
+        app: app.to_owned(),
+        parameters: AppParameters::default(),
+    };
+    match connector.open_stream().await {
+        Ok(stream) => Some(EarlyStream { stream, farewell: tunnel_options(app).farewell }),
+        Err(e) => {
+            tracing::debug!(error = %e, "no head start");
+            None
         }
     }
 }
