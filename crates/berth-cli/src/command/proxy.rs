@@ -6,6 +6,8 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
+#[cfg(unix)]
+use berth::terminal::EarlyStream;
 use berth::terminal::{Pipes, SessionName};
 use berth::{Berth, Error, Event, SSHD};
 use clap::Args;
@@ -21,10 +23,6 @@ use crate::stop::{INTERRUPT, Stop, stopped_by};
 
 /// A shell is watched from then on.
 const WATCH_AFTER: Duration = Duration::from_secs(5);
-
-/// A stream that is not wanted any more is waited for as long.
-#[cfg(unix)]
-const OPENS_WITHIN: Duration = Duration::from_secs(2);
 
 /// The time for last bytes once nobody wants an answer.
 const LAST_BYTES: Duration = Duration::from_millis(200);
@@ -142,13 +140,10 @@ async fn wait(context: &Context, session: &SessionName, app: &str, folder: PathB
         }
     };
     let Some(Taken { input, output, mut closed }) = taken else {
-        // A stream that opens with nobody there would keep its place in the sshd for minutes.
-        let unused = match opened {
-            Some(unused) => unused,
-            None => tokio::time::timeout(OPENS_WITHIN, opening).await.ok().flatten(),
-        };
-        if let Some(unused) = unused {
-            unused.give_up().await;
+        match opened {
+            Some(Some(unused)) => unused.give_up().await,
+            Some(None) => {}
+            None => EarlyStream::give_up_when_open(opening).await,
         }
         return Ok(0);
     };
@@ -156,7 +151,10 @@ async fn wait(context: &Context, session: &SessionName, app: &str, folder: PathB
         Some(early) => early,
         None => tokio::select! {
             early = &mut opening => early,
-            () = &mut closed => return Ok(0),
+            () = &mut closed => {
+                EarlyStream::give_up_when_open(opening).await;
+                return Ok(0);
+            }
         },
     };
     if early.is_none() {

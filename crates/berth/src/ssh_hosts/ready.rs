@@ -17,9 +17,6 @@ use crate::{Berth, Error, SSHD, Session, error, json_file};
 /// How long a changed key has a second file: longer than any login takes.
 const NEW_FOR: Duration = Duration::from_secs(180);
 
-/// A stream that turns out to be unwanted is waited for as long, to be closed with a farewell.
-const UNWANTED_OPENS_WITHIN: Duration = Duration::from_secs(2);
-
 /// A host whose session can be relayed to now.
 #[derive(Debug)]
 pub struct HostReady {
@@ -89,19 +86,19 @@ impl Berth {
         };
         let found = listed.and_then(|sessions| pick(part, sessions));
         let is_right = found.as_ref().is_ok_and(|session| session.id == guess.id);
-        let early = match opened {
-            Some(early) => early,
-            None if is_right => opening.await,
-            // One that opens with nobody there would keep its place in the sshd for minutes.
-            None => tokio::time::timeout(UNWANTED_OPENS_WITHIN, opening).await.ok().flatten(),
-        };
-        match early {
-            Some(unused) if !is_right => {
-                unused.give_up().await;
-                found.map(|session| (session, None))
-            }
-            early => found.map(|session| (session, early)),
+        if is_right {
+            let early = match opened {
+                Some(early) => early,
+                None => opening.await,
+            };
+            return found.map(|session| (session, early));
         }
+        match opened {
+            Some(Some(unused)) => unused.give_up().await,
+            Some(None) => {}
+            None => EarlyStream::give_up_when_open(opening).await,
+        }
+        found.map(|session| (session, None))
     }
 
     async fn reach_label(self: &Arc<Self>, host: &str, label: &str) -> Result<(), Error> {

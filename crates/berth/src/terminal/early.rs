@@ -26,6 +26,8 @@ const BELIEVED: Duration = Duration::from_secs(10);
 
 /// The far end need not hear a farewell.
 const FAREWELL_WITHIN: Duration = Duration::from_secs(1);
+/// A stream that is not wanted any more is waited for as long.
+const UNWANTED_OPENS_WITHIN: Duration = Duration::from_secs(2);
 
 /// A stream that was opened before it was wanted.
 pub struct EarlyStream {
@@ -40,6 +42,13 @@ impl std::fmt::Debug for EarlyStream {
 }
 
 impl EarlyStream {
+    /// Closes one that is still opening: with nobody there it would keep its place in the sshd for minutes.
+    pub async fn give_up_when_open(opening: impl Future<Output = Option<Self>>) {
+        if let Ok(Some(unused)) = tokio::time::timeout(UNWANTED_OPENS_WITHIN, opening).await {
+            unused.give_up().await;
+        }
+    }
+
     /// Closes it unused. An sshd has few places for those who have not said who they are, and some servers do not tell it
     /// that one has gone (protocol.md 5.1).
     pub async fn give_up(mut self) {
