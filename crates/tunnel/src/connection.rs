@@ -47,6 +47,10 @@ const FIRST_BYTE: [f64; 3] = [0.25, 0.25, 0.5];
 /// person has typed a passphrase.
 const CROWDED_FOR: Duration = Duration::from_secs(30);
 
+/// How long an upstream that nobody wants any more is waited for, so that it is not left open behind a server that does
+/// not pass a close on: a slow start of an app included.
+const UNWANTED_OPENS_WITHIN: Duration = Duration::from_secs(15);
+
 /// How long an upstream may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -135,9 +139,19 @@ impl<C: Connector> Connection<C> {
         first_byte: Option<Duration>,
     ) -> Result<Result<C::Stream, Failure>, EndReason> {
         let limit = self.options.open_within;
+        let connector = Arc::clone(&self.connector);
         // Boxed, since the future of a handshake is large and would be part of the task for all its life.
-        let opening = Box::pin(tokio::time::timeout(limit, self.connector.open()));
-        let mut upstream = match self.local.unless_gone(opening).await? {
+        let mut opening = Box::pin(async move { tokio::time::timeout(limit, connector.open()).await });
+        let opened = match self.local.unless_gone(&mut opening).await {
+            Ok(opened) => opened,
+            Err(gone) => {
+                if !self.options.farewell.is_empty() {
+                    tokio::spawn(unwanted(opening, self.options.farewell));
+                }
+                return Err(gone);
+            }
+        };
+        let mut upstream = match opened {
             Ok(Ok(upstream)) => upstream,
             Ok(Err(refusal)) => return Ok(Err(Failure::Refused(refusal))),
             Err(_) => return Ok(Err(Failure::Refused(Refusal::open_timeout(limit)))),
@@ -158,6 +172,16 @@ impl<C: Connector> Connection<C> {
                 Ok(Err(Failure::Mute))
             }
         }
+    }
+}
+
+/// Sees an attempt through whose program has gone: the far end's place would be taken by nobody.
+async fn unwanted<S: AsyncWrite + Unpin, E, L>(
+    opening: impl Future<Output = Result<Result<S, E>, L>>,
+    farewell: &[u8],
+) {
+    if let Ok(Ok(Ok(mut upstream))) = tokio::time::timeout(UNWANTED_OPENS_WITHIN, opening).await {
+        leave(&mut upstream, farewell).await;
     }
 }
 

@@ -19,6 +19,9 @@ const BUFFER: usize = 64 * 1024;
 /// How long the upstream may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// How long an upstream that nobody wants any more is waited for; the program goes when that is over.
+const UNWANTED_OPENS_WITHIN: Duration = Duration::from_secs(2);
+
 /// How long the end of the input is waited for once nobody reads the output.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
@@ -49,12 +52,21 @@ where
 {
     let Pipes { mut input, mut output, unread } = pipes;
     let mut unread = std::pin::pin!(unread);
+    let mut opening = std::pin::pin!(open(connector, options));
     let upstream = tokio::select! {
-        opened = open(connector, options) => match opened {
+        opened = &mut opening => match opened {
             Ok(upstream) => upstream,
             Err(failure) => return failure.into_reason(),
         },
-        () = &mut unread => return EndReason::LocalClosed,
+        () = &mut unread => {
+            // Left open, it would keep a place in the far end behind a server that does not pass a close on.
+            if !options.farewell.is_empty()
+                && let Ok(Ok(mut upstream)) = tokio::time::timeout(UNWANTED_OPENS_WITHIN, opening).await
+            {
+                leave(&mut upstream, options.farewell).await;
+            }
+            return EndReason::LocalClosed;
+        }
     };
     let (mut from, mut to) = tokio::io::split(upstream);
     let silence = Mutex::new(Silence::new(options, Instant::now()));

@@ -1,8 +1,9 @@
 //! `ssh`: the stock ssh, told how to get into a session.
 //!
-//! Without `-p` nothing listens: ssh gets a `ProxyCommand` that is this program again, and on Unix takes this
-//! process's place, so that terminal, signals and exit status are its own. With `-p` a local port leads to the
-//! session for as long as ssh runs.
+//! Without `-p` no port is opened: ssh gets a `ProxyCommand` that is this program again, and on Unix takes this
+//! process's place, so that terminal, signals and exit status are its own. Where the session is probably known, a
+//! relay opens its stream meanwhile ([`crate::early_relay`]). With `-p` a local port leads to the session for as long
+//! as ssh runs.
 
 use std::ffi::OsStr;
 use std::path::Path;

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::support::{
-    Attempt, Near, connect, expect, expect_end, expect_gone, next, pair, pass, refusal, seconds, start,
+    Attempt, Near, connect, expect, expect_end, expect_gone, fake, next, pair, pass, refusal, seconds, start,
     traffic, tunnel,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
-use tunnel::{Connector, EndReason, Options, Refusal, Retry};
+use tunnel::{Connector, EndReason, Options, Pipes, Refusal, Retry, relay_pipes};
 
 const GREETING: &[u8] = b"SSH-2.0-dropbear_2024.85\r\n";
 const HELLO: &[u8] = b"SSH-2.0-OpenSSH_9.2p1\r\n";
@@ -93,9 +94,45 @@ async fn a_program_that_leaves_cancels_the_opening() {
             local.set_zero_linger().unwrap();
         }
         drop(local);
-        attempt.await.unwrap_err();
         assert_eq!(next(&mut ends).await.reason, EndReason::LocalClosed);
+        // It may be about to open, and is not waited for for ever.
+        pass(seconds(16)).await;
+        attempt.await.unwrap_err();
     }
+}
+
+#[tokio::test]
+async fn an_upstream_that_opens_for_nobody_is_told_so() {
+    let release = Arc::new(Notify::new());
+    let (tunnel, mut control) = tunnel([Attempt::Late(Arc::clone(&release))], Options::sshd());
+    let mut ends = tunnel.ends();
+    let local = connect(&tunnel).await;
+    control.attempts.recv().await.unwrap();
+    drop(local);
+    assert_eq!(next(&mut ends).await.reason, EndReason::LocalClosed);
+    release.notify_one();
+    let mut far = control.far().await;
+    far.expect(tunnel::SSH_FAREWELL).await;
+    far.left().await;
+}
+
+#[tokio::test]
+async fn pipes_that_nobody_reads_leave_an_opening_upstream_with_a_farewell() {
+    let release = Arc::new(Notify::new());
+    let (connector, mut control) = fake([Attempt::Late(Arc::clone(&release))]);
+    let pipes =
+        Pipes { input: tokio::io::empty(), output: tokio::io::sink(), unread: std::future::ready(()) };
+    let options = Options::sshd();
+    let test = async {
+        control.attempts.recv().await.unwrap();
+        release.notify_one();
+        let mut far = control.far().await;
+        far.send(GREETING).await;
+        far.expect(tunnel::SSH_FAREWELL).await;
+        far.left().await;
+    };
+    let (reason, ()) = tokio::join!(relay_pipes(&connector, pipes, &options), test);
+    assert_eq!(reason, EndReason::LocalClosed);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use tokio::io::{
 };
 use tokio::net::TcpStream;
 use tokio::sync::broadcast::Receiver;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tunnel::{
     ConnectionEnd, Connector, LoopbackListener, Options, PortWishes, Refusal, Retry, Traffic, Tunnel,
 };
@@ -133,6 +133,8 @@ pub(crate) enum Attempt {
     Refuse(Refusal),
     /// No answer.
     Hang,
+    /// The test gets the far end once it says so.
+    Late(Arc<Notify>),
 }
 
 /// A connector that hands each upstream's far end to the test.
@@ -167,6 +169,15 @@ pub(crate) fn fake(script: impl IntoIterator<Item = Attempt>) -> (Fake, Control)
     (Fake { script, fars: far_sender, attempts: attempt_sender }, Control { fars, attempts })
 }
 
+impl Fake {
+    fn opened(&self) -> Near {
+        let (near, far) = pair();
+        // A test that does not look at its far ends closes them.
+        let _ = self.fars.send(far);
+        near
+    }
+}
+
 impl Connector for Fake {
     type Stream = Near;
 
@@ -175,11 +186,10 @@ impl Connector for Fake {
         self.attempts.send(abandoned).unwrap();
         let attempt = self.script.lock().unwrap().pop_front().unwrap_or(Attempt::Open);
         match attempt {
-            Attempt::Open => {
-                let (near, far) = pair();
-                // A test that does not look at its far ends closes them.
-                let _ = self.fars.send(far);
-                Ok(near)
+            Attempt::Open => Ok(self.opened()),
+            Attempt::Late(release) => {
+                release.notified().await;
+                Ok(self.opened())
             }
             Attempt::Refuse(refusal) => Err(refusal),
             Attempt::Hang => pending().await,
