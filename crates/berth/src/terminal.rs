@@ -18,7 +18,7 @@ pub use backend_ai::{
     AppParameters, CreateSession, CreatedSession, RemoteFile, RowQuery, Rows, Statuses, UploadFile,
 };
 
-pub use sshkit::command::SFTP_REQUESTS;
+pub use sshkit::command::{SFTP_BUFFER, SFTP_REQUESTS};
 pub use tunnel::Pipes;
 
 pub use demo::{DemoGuard, running_demo};

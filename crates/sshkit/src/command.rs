@@ -20,9 +20,12 @@ pub use shell::Shell;
 use shell::rsync_word;
 pub(crate) use shell::{c_runtime, posix, posix_quoted, windows_path};
 
-/// Requests that sftp and scp may have under way, of 32 KiB each: half of OpenSSH's window. With its own 64, the sshd
-/// of sessions sends more than the window takes, and downloads break off (docs/compatibility.md, 23.09.10 and 26.9.6).
+/// Requests that sftp and scp may have under way, of [`SFTP_BUFFER`] bytes each: half of OpenSSH's window. With more the
+/// sshd of sessions sends more than the window takes, and downloads break off (docs/compatibility.md, 23.09.10 and 26.9.6).
 pub const SFTP_REQUESTS: &str = "32";
+
+/// Bytes of one such request. Without it OpenSSH 9 takes what the server offers, eight times as much.
+pub const SFTP_BUFFER: &str = "32768";
 
 /// A session's sshd as local programs see it: a port on this computer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +65,8 @@ impl Target {
     pub fn sftp(&self, shell: Shell) -> String {
         let mut words = self.options(shell);
         words.extend([
+            "-B".into(),
+            SFTP_BUFFER.into(),
             "-R".into(),
             SFTP_REQUESTS.into(),
             "-P".into(),

@@ -254,7 +254,7 @@ export function makeConnection(
     commands: ssh
       ? [
           { kind: "ssh", line: `ssh ${options} -p ${port} work@127.0.0.1` },
-          { kind: "sftp", line: `sftp ${options} -P ${port} work@127.0.0.1` },
+          { kind: "sftp", line: `sftp ${options} -B 32768 -R 32 -P ${port} work@127.0.0.1` },
           { kind: "scp", line: `scp ${options} -P ${port} -rp ./folder work@127.0.0.1:` },
           {
             kind: "rsync",

@@ -1,16 +1,12 @@
 //! `scp`: the stock scp, told how to get into a session.
 
-use berth::terminal::SFTP_REQUESTS;
+use berth::terminal::{SFTP_BUFFER, SFTP_REQUESTS};
 use clap::Args;
 
 use super::ssh::Way;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::ssh_words::{SCP, Words};
-
-/// As [`SFTP_REQUESTS`], where the far end reads as well: scp then takes bytes in more slowly than sessions' sshds send
-/// them. With 16, three copies of 60 MB in a real 26.9.6 were all damaged, with 8 none.
-const REQUESTS_INSIDE: &str = "8";
 
 /// Copy files to or from a session.
 #[derive(Debug, Args)]
@@ -57,8 +53,7 @@ impl Scp {
         if self.recursive {
             arguments.push("-r".into());
         }
-        let inside = words.operands.iter().all(|operand| remote(operand, &self.session).is_some());
-        let quoting = Quoting::of_scp(&mut arguments, if inside { REQUESTS_INSIDE } else { SFTP_REQUESTS });
+        let quoting = Quoting::of_scp(&mut arguments);
         arguments.extend(way.ssh.options.iter().cloned());
         if let Some(port) = way.ssh.port {
             arguments.extend(["-P".into(), port.to_string()]);
@@ -118,7 +113,7 @@ enum Quoting {
 impl Quoting {
     /// By what `ssh -V` says; between 8.7 and 9.0, SFTP is there and must be asked for. From 9.2 on its requests can
     /// be limited to what sessions' sshds can answer.
-    fn of_scp(arguments: &mut Vec<String>, requests: &str) -> Self {
+    fn of_scp(arguments: &mut Vec<String>) -> Self {
         if arguments.iter().any(|word| word.starts_with("-O")) {
             return Self::Shell;
         }
@@ -131,7 +126,8 @@ impl Quoting {
                 Self::None
             }
             Some(version) if version >= (9, 2) && !arguments.iter().any(|word| word.starts_with("-X")) => {
-                arguments.extend(["-X".into(), format!("nrequests={requests}")]);
+                arguments.extend(["-X".into(), format!("buffer={SFTP_BUFFER}")]);
+                arguments.extend(["-X".into(), format!("nrequests={SFTP_REQUESTS}")]);
                 Self::None
             }
             _ => Self::None,

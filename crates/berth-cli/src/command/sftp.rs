@@ -1,6 +1,6 @@
 //! `sftp`: the stock sftp, told how to get into a session.
 
-use berth::terminal::SFTP_REQUESTS;
+use berth::terminal::{SFTP_BUFFER, SFTP_REQUESTS};
 use clap::Args;
 
 use super::ssh::Way;
@@ -27,8 +27,10 @@ impl Sftp {
         }
         let way = Way::find(context, &self.session, None, &words.options).await?;
         let mut arguments = words.options;
-        if !arguments.iter().any(|word| word.starts_with("-R")) {
-            arguments.extend(["-R".into(), SFTP_REQUESTS.into()]);
+        for (option, value) in [("-B", SFTP_BUFFER), ("-R", SFTP_REQUESTS)] {
+            if !arguments.iter().any(|word| word.starts_with(option)) {
+                arguments.extend([option.into(), value.into()]);
+            }
         }
         arguments.extend(way.ssh.options.iter().cloned());
         arguments.push("--".into());
