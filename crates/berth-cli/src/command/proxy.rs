@@ -50,6 +50,9 @@ pub(crate) struct Proxy {
     /// The folder of the socket that is standard input: one connection is waited for there, and relayed
     #[arg(long, hide = true, requires = "name")]
     waiting: Option<PathBuf>,
+    /// Who started that
+    #[arg(long, hide = true, requires = "waiting")]
+    parent: Option<u32>,
     /// Name or id
     #[arg(value_name = "SESSION", add = crate::completion::sessions())]
     session: String,
@@ -74,9 +77,10 @@ impl Proxy {
             return hand_over_anew(context, &session).map_err(|e| not_handed_over(&e).into());
         }
         #[cfg(unix)]
-        if let (Some(folder), Some(name)) = (self.waiting, &self.name) {
+        if let (Some(folder), Some(parent), Some(name)) = (self.waiting, self.parent, &self.name) {
             let session = SessionName { id: self.session, name: name.clone() };
-            return wait(context, &session, &self.app, folder).await;
+            let waiting = Waiting::new(folder, parent).map_err(|e| not_handed_over(&e))?;
+            return wait(context, &session, &self.app, waiting).await;
         }
         let (mut host, mut early) = (None, None);
         let session = match self.name {
@@ -125,9 +129,8 @@ async fn until_the_end(
 
 /// Is the relay that waits for ssh's connection while its stream opens.
 #[cfg(unix)]
-async fn wait(context: &Context, session: &SessionName, app: &str, folder: PathBuf) -> Result<u8, Failure> {
+async fn wait(context: &Context, session: &SessionName, app: &str, waiting: Waiting) -> Result<u8, Failure> {
     let mut stop = Stop::new()?;
-    let waiting = Waiting::new(folder).map_err(|e| not_handed_over(&e))?;
     let way = context.way()?;
     let mut opening = std::pin::pin!(context.berth.open_early(&way, session, app));
     let mut taken = std::pin::pin!(waiting.taken());

@@ -18,7 +18,8 @@ pub(crate) struct EarlyRelay {
 }
 
 impl EarlyRelay {
-    /// Starts `words`, which make a [`Waiting`]: the folder is added to them, the socket is their standard input.
+    /// Starts `words`, which make a [`Waiting`]: the folder and this process's id are added to them, the socket is their
+    /// standard input.
     pub(crate) fn start(words: &[String]) -> io::Result<Self> {
         let folder = private_folder()?;
         let socket = UnixListener::bind(folder.path().join(SOCKET))?;
@@ -27,6 +28,7 @@ impl EarlyRelay {
             .args(arguments)
             .arg("--waiting")
             .arg(folder.path())
+            .arg(format!("--parent={}", std::process::id()))
             .stdin(std::os::fd::OwnedFd::from(socket))
             // Whoever reads this command's output waits for all who could write to it.
             .stdout(Stdio::null())

@@ -10,8 +10,8 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 
-use super::TAKEN;
 use super::input::{Closed, Input, input};
+use super::{SOCKET, TAKEN};
 
 /// A parent that has gone is noticed after this time.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -35,9 +35,8 @@ pub(crate) struct Taken {
 }
 
 impl Waiting {
-    /// Takes the socket from standard input.
-    pub(crate) fn new(folder: PathBuf) -> io::Result<Self> {
-        let parent = parent_id();
+    /// Takes the socket from standard input. `parent` is told, because it may have gone before this can look.
+    pub(crate) fn new(folder: PathBuf, parent: u32) -> io::Result<Self> {
         let listener = std::os::unix::net::UnixListener::from(std::io::stdin().as_fd().try_clone_to_owned()?);
         listener.set_nonblocking(true)?;
         Ok(Self { listener: Some(UnixListener::from_std(listener)?), folder, parent })
@@ -73,7 +72,8 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        // Not of others: it was made for this relay.
-        let _ = std::fs::remove_dir_all(&self.folder);
+        // Nothing else is in it; if there were, it would not be ours to remove.
+        let _ = std::fs::remove_file(self.folder.join(SOCKET));
+        let _ = std::fs::remove_dir(&self.folder);
     }
 }
