@@ -18,6 +18,7 @@ use tokio_util::io::poll_read_buf;
 
 use crate::chunk::CHUNK;
 use crate::relay;
+use crate::ssh_plaintext::Said;
 use crate::traffic::Meter;
 use crate::{Connector, EndReason, Options, Refusal, Retry};
 
@@ -99,15 +100,17 @@ impl<C: Connector> Connection<C> {
         };
         let Local { mut stream, early, sent, ended, .. } = self.local;
         let head = relay::Head { bytes: early, sent, ended, place };
+        let mut said = Said::nothing(self.options.farewell);
+        let relaying =
+            relay::run(&mut stream, &mut upstream, head, meter, &mut said, &*self.connector, &self.options);
         let reason = tokio::select! {
             biased;
             reason = &mut interrupted => reason,
-            reason = relay::run(&mut stream, &mut upstream, head, meter, &*self.connector, &self.options) => reason,
+            reason = relaying => reason,
         };
         drop(stream);
         if !matches!(reason, EndReason::UpstreamFailed(_)) {
-            let unheard = reason == EndReason::LocalClosed && meter.bytes_up() == 0;
-            leave(&mut upstream, if unheard { self.options.farewell } else { b"" }).await;
+            leave(&mut upstream, said.farewell()).await;
         }
         reason
     }
@@ -341,15 +344,11 @@ impl Local {
         }
     }
 
-    /// What to say to an upstream that the program will not talk to: it fits in only where no packet was sent yet.
-    fn farewell<'a>(&self, options: &'a Options) -> &'a [u8] {
-        let first_line = options.farewell.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        match &self.early[..self.sent] {
-            [] => options.farewell,
-            // The program has greeted already.
-            [greeting @ .., b'\n'] if !greeting.contains(&b'\n') => &options.farewell[first_line..],
-            _ => b"",
-        }
+    /// What to say to an upstream that the program will not talk to any more.
+    fn farewell(&self, options: &Options) -> &'static [u8] {
+        let mut said = Said::nothing(options.farewell);
+        said.more(&self.early[..self.sent]);
+        said.farewell()
     }
 
     /// Ends a connection that had no upstream: with a reset, for it was never served.

@@ -76,8 +76,9 @@ pub struct Options {
     /// How long one side may stay silent after the other has finished, before the connection ends: the
     /// time for last bytes, since the upstream has no half-close.
     pub linger: Duration,
-    /// Said to the far end for a local program that leaves without a byte, as one does that only looks whether the
-    /// port is open. Empty: nothing is said.
+    /// An SSH greeting line and a packet, said to the far end for a local program that leaves without a byte, as one does
+    /// that only looks whether the port is open; the packet alone for one that leaves before it has begun to encrypt, as
+    /// one that is interrupted or refuses the host key. Empty: nothing is said.
     pub farewell: &'static [u8],
 }
 

@@ -11,13 +11,11 @@ use tokio::time::Instant;
 
 use crate::connection::{Failure, Tries, leave};
 use crate::silence::Silence;
+use crate::ssh_plaintext::Said;
 use crate::{Connector, EndReason, Options, Refusal};
 
 /// One buffer each way; pipes rarely hold more.
 const BUFFER: usize = 64 * 1024;
-
-/// How long the upstream may take to say goodbye.
-const GOODBYE: Duration = Duration::from_secs(1);
 
 /// How long an upstream that nobody wants any more is waited for; the program goes when that is over.
 const UNWANTED_OPENS_WITHIN: Duration = Duration::from_secs(2);
@@ -70,6 +68,7 @@ where
     };
     let (mut from, mut to) = tokio::io::split(upstream);
     let silence = Mutex::new(Silence::new(options, Instant::now()));
+    let said = Mutex::new(Said::nothing(options.farewell));
     let judge = |tell: &dyn Fn(&mut Silence)| {
         if let Some(silence) = silence.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             tell(silence);
@@ -93,6 +92,7 @@ where
             if let Err(error) = written.await {
                 return failed(&error);
             }
+            said.lock().unwrap_or_else(PoisonError::into_inner).more(&buffer[..bytes]);
             judge(&|silence| silence.sent(bytes, Instant::now()));
         }
     };
@@ -159,7 +159,8 @@ where
         }
     };
     if !matches!(reason, EndReason::UpstreamFailed(_)) {
-        let _ = tokio::time::timeout(GOODBYE, to.shutdown()).await;
+        let farewell = said.into_inner().unwrap_or_else(PoisonError::into_inner).farewell();
+        leave(&mut to, farewell).await;
     }
     reason
 }

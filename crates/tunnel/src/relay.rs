@@ -16,6 +16,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::chunk::Chunk;
 use crate::silence::Silence;
+use crate::ssh_plaintext::Said;
 use crate::traffic::Meter;
 use crate::{Connector, EndReason, Options, Refusal};
 
@@ -50,15 +51,18 @@ pub(crate) async fn run<C: Connector>(
     upstream: &mut C::Stream,
     head: Head,
     meter: &mut Meter,
+    said: &mut Said,
     connector: &C,
     options: &Options,
 ) -> EndReason {
     let now = Instant::now();
     meter.up(head.sent);
+    said.more(&head.bytes[..head.sent]);
     let mut relay = Relay {
         local,
         upstream,
         meter,
+        said,
         connector,
         linger: options.linger,
         place: head.place.filter(|_| !options.sign_in_takes.is_zero()),
@@ -83,6 +87,7 @@ struct Relay<'a, C: Connector> {
     local: &'a mut TcpStream,
     upstream: &'a mut C::Stream,
     meter: &'a mut Meter,
+    said: &'a mut Said,
     connector: &'a C,
     linger: Duration,
     /// The place among the handshakes.
@@ -202,6 +207,7 @@ impl<C: Connector> Relay<'_, C> {
             if taken == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            self.said.more(&rest[..taken]);
             self.chunk.take(taken);
             self.unflushed = true;
             self.moved = Instant::now();

@@ -58,6 +58,39 @@ impl Plaintext {
     }
 }
 
+/// What a local program has said to an SSH server, as far as a farewell depends on it.
+#[derive(Debug)]
+pub(crate) struct Said {
+    plaintext: Plaintext,
+    is_silent: bool,
+    farewell: &'static [u8],
+}
+
+impl Said {
+    /// Nothing yet. The farewell is a greeting and a packet, or empty where none is wanted.
+    pub(crate) fn nothing(farewell: &'static [u8]) -> Self {
+        Self { plaintext: Plaintext::Greeting, is_silent: true, farewell }
+    }
+
+    pub(crate) fn more(&mut self, bytes: &[u8]) {
+        if !self.farewell.is_empty() && !bytes.is_empty() {
+            self.is_silent = false;
+            self.plaintext.passed(bytes);
+        }
+    }
+
+    /// What can still be said in its place, when it leaves: all of the farewell, or its packet where one may follow in
+    /// the clear. Later the far end knows by itself who it speaks with, or would not understand.
+    pub(crate) fn farewell(&self) -> &'static [u8] {
+        let greeting = self.farewell.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        match self.plaintext {
+            _ if self.is_silent => self.farewell,
+            Plaintext::Head { have: 0, .. } => &self.farewell[greeting..],
+            _ => b"",
+        }
+    }
+}
+
 /// What comes after a packet's first six bytes.
 fn after(head: [u8; 6]) -> Plaintext {
     let [a, b, c, d, _padding, number] = head;
@@ -103,6 +136,26 @@ pub(crate) mod tests {
         let mut plain = Plaintext::Greeting;
         let all: Vec<u8> = opening.into_iter().chain(*b"secret").collect();
         assert!(plain.passed(&all));
+    }
+
+    #[test]
+    fn a_farewell_fits_between_packets_in_the_clear() {
+        let mut said = Said::nothing(b"hello\r\nbye");
+        assert_eq!(said.farewell(), b"hello\r\nbye");
+        said.more(b"SSH-2.0-");
+        assert_eq!(said.farewell(), b"");
+        said.more(b"mine\r\n");
+        assert_eq!(said.farewell(), b"bye");
+        let packet = packet(20, 100);
+        said.more(&packet[..50]);
+        assert_eq!(said.farewell(), b"");
+        said.more(&packet[50..]);
+        assert_eq!(said.farewell(), b"bye");
+        said.more(&tests::packet(21, 0));
+        assert_eq!(said.farewell(), b"");
+        let mut said = Said::nothing(b"");
+        said.more(b"GET / HTTP/1.1\r\n");
+        assert_eq!(said.farewell(), b"");
     }
 
     #[test]

@@ -117,6 +117,7 @@ async fn open_connections_are_closed_for_a_reason_and_new_ones_served() {
     tunnel.close_connections(why.clone());
     expect_gone(&mut relaying).await;
     expect_gone(&mut opening).await;
+    far.expect(Options::sshd().farewell).await;
     far.left().await;
     attempt.await.unwrap_err();
     for _ in 0..2 {
@@ -145,6 +146,7 @@ async fn a_stopped_tunnel_leaves_nothing() {
     tunnel.stop().await;
     assert_eq!(tunnel.traffic().open, 0);
     attempt.await.unwrap_err();
+    far.expect(Options::sshd().farewell).await;
     far.left().await;
     expect_gone(&mut relaying).await;
     expect_gone(&mut opening).await;
@@ -189,6 +191,7 @@ async fn a_dropped_tunnel_ends_too() {
     let address = tunnel.address();
     drop(tunnel);
     expect_gone(&mut local).await;
+    far.expect(Options::sshd().farewell).await;
     far.left().await;
     assert_eq!(next(&mut ends).await.reason, EndReason::Stopped);
     assert_eq!(ends.recv().await.unwrap_err(), RecvError::Closed);
@@ -320,12 +323,19 @@ async fn a_program_that_only_looks_leaves_with_a_farewell() {
         far.left().await;
         assert_eq!(next(&mut ends).await.reason, EndReason::LocalClosed);
     }
-    // Who has said something has said goodbye in their own way.
-    let mut local = connect(&tunnel).await;
-    let mut far = control.far().await;
-    far.send(GREETING).await;
-    local.write_all(b"SSH-2.0-mine\r\n").await.unwrap();
-    far.expect(b"SSH-2.0-mine\r\n").await;
-    drop(local);
-    far.left().await;
+    // One that is interrupted between packets in the clear has its packet said for it, later nothing is.
+    let farewell = Options::sshd().farewell;
+    let greeting = farewell.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let newkeys = [0, 0, 0, 12, 10, 21, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    for (more, last) in [(&newkeys[..0], &farewell[greeting..]), (&newkeys[..7], b""), (&newkeys[..], b"")] {
+        let mut local = connect(&tunnel).await;
+        let mut far = control.far().await;
+        far.send(GREETING).await;
+        let said = [b"SSH-2.0-mine\r\n", more].concat();
+        local.write_all(&said).await.unwrap();
+        far.expect(&said).await;
+        drop(local);
+        far.expect(last).await;
+        far.left().await;
+    }
 }
