@@ -7,11 +7,11 @@ use berth::Error;
 use crate::failure::Failure;
 use crate::stop::{INTERRUPT, Stop, stopped_by};
 
-/// Asks on the terminal itself, whatever stdout and stderr are; empty where there is no answer.
+/// Asks on the terminal itself, whatever stdout and stderr are; none where there is no answer, as on Ctrl-D.
 ///
 /// Who is told to stop meanwhile leaves a terminal that shows again what is typed: shells that do not see to it
 /// themselves, as dash, would go on without. rpassword raises Ctrl-C's signal before it puts the terminal right.
-pub(crate) async fn secret(question: &str) -> Result<String, Failure> {
+pub(crate) async fn secret(question: &str) -> Result<Option<String>, Failure> {
     let before = Terminal::now();
     let mut stop = Stop::new()?;
     let question = question.to_owned();
@@ -27,7 +27,7 @@ pub(crate) async fn secret(question: &str) -> Result<String, Failure> {
             let answer = answer.map_err(|e| Error::new("internal", format!("Asking broke off: {e}."), "Try again."))?;
             match answer {
                 Err(e) if e.kind() == ErrorKind::Interrupted => Err(Failure::Said(stopped_by(INTERRUPT))),
-                answer => Ok(answer.unwrap_or_default()),
+                answer => Ok(answer.ok()),
             }
         }
         signal = stop.asked() => {

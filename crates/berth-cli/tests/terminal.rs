@@ -14,6 +14,7 @@ use support::{World, until};
 
 const SESSION: &str = "llama-finetune";
 const CTRL_C: &[u8] = b"\x03";
+const CTRL_D: &[u8] = b"\x04";
 
 /// A program at a terminal of its own.
 struct AtTerminal {
@@ -74,6 +75,18 @@ fn a_password_is_not_shown_and_ctrl_c_leaves_the_terminal_as_it_was() {
         }
         assert!(login.shows_what_is_typed());
     }
+}
+
+#[test]
+fn no_passphrase_is_not_an_empty_one() {
+    let world = World::signed_in();
+    assert_eq!(world.run(["session", "download", SESSION, "id_container"]).code, 0);
+    let mut convert = AtTerminal::start(world.berth(["keys", "convert", "id_container", "--passphrase"]));
+    convert.wait_for("Passphrase of the new file: ");
+    until("the passphrase is shown", || !convert.shows_what_is_typed());
+    convert.press(CTRL_D);
+    assert_eq!(convert.child.wait().unwrap().code(), Some(2));
+    assert!(!world.folder().join("id_container.ppk").exists());
 }
 
 #[test]

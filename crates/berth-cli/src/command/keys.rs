@@ -132,7 +132,7 @@ impl Keys {
                 let converted = match convert(None) {
                     Err(e) if e.code == "key-encrypted" && std::io::stdin().is_terminal() => {
                         let source = secret(&format!("Passphrase of {}: ", file.display())).await?;
-                        convert(Some(&source))
+                        convert(source.as_deref())
                     }
                     other => other,
                 };
@@ -232,8 +232,9 @@ async fn new_passphrase() -> Result<String, Failure> {
         let _ = std::io::stdin().read_line(&mut line);
         return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
     }
-    let first = secret("Passphrase of the new file: ").await?;
-    if secret("The same again: ").await? != first {
+    let none = || Failure::Usage("No passphrase was given.".into());
+    let first = secret("Passphrase of the new file: ").await?.ok_or_else(none)?;
+    if secret("The same again: ").await?.ok_or_else(none)? != first {
         return Err(Failure::Usage("The two passphrases differ.".into()));
     }
     Ok(first)

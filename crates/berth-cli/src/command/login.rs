@@ -164,10 +164,11 @@ async fn ask_secret(output: &Output, question: &str) -> Result<String, Failure> 
             }
         };
     }
-    let answer = secret(question).await?;
-    if answer.is_empty() {
-        output.note("Aborted!");
-        return Err(Failure::Said(1));
+    match secret(question).await? {
+        Some(answer) if !answer.is_empty() => Ok(answer),
+        _ => {
+            output.note("Aborted!");
+            Err(Failure::Said(1))
+        }
     }
-    Ok(answer)
 }

@@ -18,8 +18,8 @@ pub(crate) struct EarlyRelay {
 }
 
 impl EarlyRelay {
-    /// Starts `words`, which make a [`super::Waiting`]: the folder and this process's id are added to them, the socket is their
-    /// standard input.
+    /// Starts `words`, which make a [`super::Waiting`]: the folder and this process's id are added to them, the socket is
+    /// their standard input.
     pub(crate) fn start(words: &[String]) -> io::Result<Self> {
         let folder = private_folder()?;
         let socket = UnixListener::bind(folder.path().join(SOCKET))?;
