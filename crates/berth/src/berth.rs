@@ -500,9 +500,7 @@ impl Berth {
 
     /// Ends everything that runs: tunnels, watchers. The login stays valid for the next start.
     pub async fn shut_down(&self) {
-        if let Some(cluster) = lock(&self.active).take() {
-            cluster.ended().cancel();
-        }
+        self.turn_away();
         self.connections.stop_all(None).await;
     }
 

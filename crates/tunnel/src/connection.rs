@@ -188,8 +188,9 @@ async fn unwanted<S: AsyncWrite + Unpin, E, L>(
     }
 }
 
-/// Says some last words and shuts down. Whether it was heard makes no difference any more.
-pub(crate) async fn leave<S: AsyncWrite + Unpin>(upstream: &mut S, farewell: &[u8]) {
+/// Says some last words to an upstream and shuts it down, within a second. Whether it was heard makes no difference any
+/// more.
+pub async fn leave<S: AsyncWrite + Unpin>(upstream: &mut S, farewell: &[u8]) {
     let leaving = async {
         upstream.write_all(farewell).await?;
         upstream.shutdown().await

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufRead, AsyncWrite};
 
+pub use connection::leave;
 pub use end::{ConnectionEnd, EndReason, Refusal, Retry};
 pub use pipes::{Pipes, relay_pipes};
 pub use port::{

@@ -143,11 +143,7 @@ async fn wait(context: &Context, session: &SessionName, app: &str, waiting: Wait
         }
     };
     let Some(Taken { input, output, mut closed }) = taken else {
-        match opened {
-            Some(Some(unused)) => unused.give_up().await,
-            Some(None) => {}
-            None => EarlyStream::give_up_when_open(opening).await,
-        }
+        EarlyStream::give_up(opened, opening).await;
         return Ok(0);
     };
     let early = match opened {
@@ -155,7 +151,7 @@ async fn wait(context: &Context, session: &SessionName, app: &str, waiting: Wait
         None => tokio::select! {
             early = &mut opening => early,
             () = &mut closed => {
-                EarlyStream::give_up_when_open(opening).await;
+                EarlyStream::give_up(None, opening).await;
                 return Ok(0);
             }
         },

@@ -93,11 +93,7 @@ impl Berth {
             };
             return found.map(|session| (session, early));
         }
-        match opened {
-            Some(Some(unused)) => unused.give_up().await,
-            Some(None) => {}
-            None => EarlyStream::give_up_when_open(opening).await,
-        }
+        EarlyStream::give_up(opened, opening).await;
         found.map(|session| (session, None))
     }
 

@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use backend_ai::{AppParameters, AppStream, SessionRef};
 use sshkit::known_hosts;
-use tokio::io::AsyncWriteExt as _;
-use tunnel::{Connector, Refusal};
+use tunnel::{Connector, Refusal, leave};
 
 use super::find::fitting;
 use super::ssh::tunnel_options;
@@ -24,8 +23,6 @@ use crate::{Berth, SSHD};
 /// A listing that is younger is believed: making a session takes longer.
 const BELIEVED: Duration = Duration::from_secs(10);
 
-/// The far end need not hear a farewell.
-const FAREWELL_WITHIN: Duration = Duration::from_secs(1);
 /// A stream that is not wanted any more is waited for as long.
 const UNWANTED_OPENS_WITHIN: Duration = Duration::from_secs(2);
 
@@ -42,21 +39,16 @@ impl std::fmt::Debug for EarlyStream {
 }
 
 impl EarlyStream {
-    /// Closes one that is still opening: with nobody there it would keep its place in the sshd for minutes.
-    pub async fn give_up_when_open(opening: impl Future<Output = Option<Self>>) {
-        if let Ok(Some(unused)) = tokio::time::timeout(UNWANTED_OPENS_WITHIN, opening).await {
-            unused.give_up().await;
-        }
-    }
-
-    /// Closes it unused. An sshd has few places for those who have not said who they are, and some servers do not tell it
-    /// that one has gone (protocol.md 5.1).
-    pub async fn give_up(mut self) {
-        let leaving = async {
-            self.stream.write_all(self.farewell).await?;
-            self.stream.shutdown().await
+    /// Closes one unused that was opened, or is still opening. An sshd has few places for those who have not said who they
+    /// are, and some servers do not tell it that one has gone (protocol.md 5.1).
+    pub async fn give_up(opened: Option<Option<Self>>, opening: impl Future<Output = Option<Self>>) {
+        let unused = match opened {
+            Some(unused) => unused,
+            None => tokio::time::timeout(UNWANTED_OPENS_WITHIN, opening).await.ok().flatten(),
         };
-        let _ = tokio::time::timeout(FAREWELL_WITHIN, leaving).await;
+        if let Some(mut unused) = unused {
+            leave(&mut unused.stream, unused.farewell).await;
+        }
     }
 }
 
@@ -128,20 +120,29 @@ pub(crate) async fn open_guessed(
     app: &str,
     pinned_as: Option<PinnedAs>,
 ) -> Option<EarlyStream> {
-    cluster.client().opens_one_stream();
-    let connector = AppConnector {
-        pinned_as,
-        cluster: Arc::clone(cluster),
-        session: SessionRef { id: session.id.clone(), name: session.name.clone() },
-        app: app.to_owned(),
-        parameters: AppParameters::default(),
-    };
-    match connector.open_stream().await {
+    match connector(Arc::clone(cluster), session, app, pinned_as).open_stream().await {
         Ok(stream) => Some(EarlyStream { stream, farewell: tunnel_options(app).farewell }),
         Err(e) => {
             tracing::debug!(error = %e, "no head start");
             None
         }
+    }
+}
+
+/// What opens the one stream of a command.
+pub(super) fn connector(
+    cluster: Arc<Cluster>,
+    session: &SessionName,
+    app: &str,
+    pinned_as: Option<PinnedAs>,
+) -> AppConnector {
+    cluster.client().opens_one_stream();
+    AppConnector {
+        pinned_as,
+        cluster,
+        session: SessionRef { id: session.id.clone(), name: session.name.clone() },
+        app: app.to_owned(),
+        parameters: AppParameters::default(),
     }
 }
 

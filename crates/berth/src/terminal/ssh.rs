@@ -9,9 +9,8 @@ use sshkit::known_hosts;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tunnel::{EndReason, Pipes, relay_pipes};
 
-use super::early::{EarlyFirst, EarlyStream};
+use super::early::{EarlyFirst, EarlyStream, connector};
 use crate::connections::{SESSION_USER, code_of};
-use crate::connector::AppConnector;
 use crate::{Berth, Connection, Error, PortChoice, SSHD, Session, error};
 
 /// What names a session in streams. The name is needed by some server lines only (protocol.md appendix C).
@@ -150,15 +149,8 @@ impl Berth {
         U: Future<Output = ()>,
     {
         let alias = host.map_or_else(|| known_hosts::alias(&session.id), str::to_owned);
-        let connector = AppConnector {
-            pinned_as: (app == SSHD).then(|| self.connections().pinned_as(alias)),
-            cluster: self.signed_in()?,
-            session: SessionRef { id: session.id.clone(), name: session.name.clone() },
-            app: app.to_owned(),
-            parameters: AppParameters::default(),
-        };
-        connector.cluster.client().opens_one_stream();
-        let connector = EarlyFirst::new(early, connector);
+        let pinned_as = (app == SSHD).then(|| self.connections().pinned_as(alias));
+        let connector = EarlyFirst::new(early, connector(self.signed_in()?, session, app, pinned_as));
         let reason = relay_pipes(&connector, pipes, &tunnel_options(app)).await;
         if reason.is_ordinary() {
             return Ok(());
