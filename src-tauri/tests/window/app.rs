@@ -76,10 +76,20 @@ impl App {
         what: &str,
         condition: impl Fn() -> F,
     ) -> Result<()> {
+        self.found(what, async || condition().await.then_some(())).await
+    }
+
+    /// Waits until a glimpse at the window finds something, and gives it. What is read belongs into the glimpse: the
+    /// window may draw anew between two of them.
+    async fn found<T, F: Future<Output = Option<T>>>(
+        &self,
+        what: &str,
+        glimpse: impl Fn() -> F,
+    ) -> Result<T> {
         let started = Instant::now();
         loop {
-            if condition().await {
-                return Ok(());
+            if let Some(found) = glimpse().await {
+                return Ok(found);
             }
             if started.elapsed() > PATIENCE {
                 let picture = self.picture_of_failure().await;
@@ -103,8 +113,7 @@ impl App {
 
     /// Waits for an element.
     pub(crate) async fn find(&self, id: &str) -> Result<Element> {
-        self.eventually(id, async || self.is_visible(id).await).await?;
-        self.look(id).await.with_context(|| format!("{id} came and went"))
+        self.found(id, async || self.look(id).await).await
     }
 
     /// Waits until an element has left the screen.
@@ -124,8 +133,7 @@ impl App {
 
     /// The text of an element, or the value when it is an input.
     pub(crate) async fn text(&self, id: &str) -> Result<String> {
-        let element = self.find(id).await?;
-        read(&element).await.with_context(|| format!("reading {id}"))
+        self.found(id, async || read(&self.look(id).await?).await.ok()).await
     }
 
     /// Waits until an element's text passes a test, and gives it.
@@ -147,8 +155,8 @@ impl App {
 
     /// An attribute of an element.
     pub(crate) async fn attribute(&self, id: &str, name: &str) -> Result<String> {
-        let element = self.find(id).await?;
-        element.attr(name).await?.with_context(|| format!("{id} has no {name}"))
+        let what = format!("{id} with {name}");
+        self.found(&what, async || self.look(id).await?.attr(name).await.ok().flatten()).await
     }
 
     /// Waits until an attribute has a value.
