@@ -123,6 +123,21 @@ pub enum SignInError {
     Other(#[from] Error),
 }
 
+/// A password that was not changed (protocol.md 1.2).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PasswordError {
+    /// The old password is wrong, or there is no such user.
+    #[error("the old password is wrong")]
+    WrongPassword,
+    /// The server does not take the new one, in its own words: a rule of the cluster, or the same as before.
+    #[error("the new password was refused: {0}")]
+    Refused(String),
+    /// Anything that is not a refusal.
+    #[error(transparent)]
+    Other(#[from] Error),
+}
+
 /// A stream that did not open.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

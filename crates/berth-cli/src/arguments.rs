@@ -6,7 +6,8 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 
 use crate::command::{
     app, apps, completion, config, copy, create, demo, destroy, download, files, info, keys, list, login,
-    logout, logs, man, open, profile, proxy, rename, rsync, sftp, ssh, ssh_config, upload, web,
+    logout, logs, man, open, profile, proxy, rename, rsync, sftp, ssh, ssh_config, update_password, upload,
+    web,
 };
 use crate::context::Context;
 use crate::failure::Failure;
@@ -74,6 +75,8 @@ pub(crate) enum Command {
     Login(login::Login),
     /// Sign out of the cluster
     Logout(logout::Logout),
+    /// Change the password of your account
+    UpdatePassword(update_password::UpdatePassword),
     /// Show which cluster is used, and as whom
     Config(config::Config),
     /// List, choose or remove clusters signed in to before
@@ -227,6 +230,7 @@ impl Command {
         match self {
             Self::Login(command) => command.run(context).await,
             Self::Logout(command) => command.run(context).await,
+            Self::UpdatePassword(command) => command.run(context).await,
             Self::Config(command) => command.run(context).await,
             Self::Profile(command) => command.run(context).await,
             Self::Ps(command)

@@ -26,5 +26,6 @@ pub(crate) mod rsync;
 pub(crate) mod sftp;
 pub(crate) mod ssh;
 pub(crate) mod ssh_config;
+pub(crate) mod update_password;
 pub(crate) mod upload;
 pub(crate) mod web;

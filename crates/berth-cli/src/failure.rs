@@ -109,6 +109,7 @@ fn hint(error: &Error) -> String {
             "Name the certificate file of your organisation's authority with --ca-file, or ask the administrator. \
              --skip-sslcert-validation accepts any certificate."
         }
+        "password-expired" => "Change it with: berth login",
         "too-many-logins" => "Sign out elsewhere, or push out the oldest login with: berth login --force",
         "keychain" => "Unlock it and sign in again, or sign in with --no-remember.",
         "session-not-found" if error.hint.starts_with("Did you mean") => &error.hint,

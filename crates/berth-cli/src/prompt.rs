@@ -1,11 +1,58 @@
-//! Asking for what is not shown.
+//! Asking: on the terminal, or a line each from a standard input that is none.
 
-use std::io::ErrorKind;
+use std::io::{BufRead as _, ErrorKind, IsTerminal as _};
 
 use berth::Error;
 
 use crate::failure::Failure;
+use crate::output::Output;
 use crate::stop::{INTERRUPT, Stop, stopped_by};
+
+/// Asks for a line.
+pub(crate) fn ask(output: &Output, question: &str) -> Result<String, Failure> {
+    output.ask(question);
+    let answer = line();
+    if !std::io::stdin().is_terminal() {
+        output.note("");
+    }
+    match answer {
+        Some(answer) if !answer.trim().is_empty() => Ok(answer.trim().to_owned()),
+        _ => Err(aborted(output)),
+    }
+}
+
+/// Asks for a line that is not shown.
+pub(crate) async fn ask_secret(output: &Output, question: &str) -> Result<String, Failure> {
+    let answer = if std::io::stdin().is_terminal() {
+        secret(question).await?
+    } else {
+        output.ask(question);
+        let answer = line();
+        output.note("");
+        answer
+    };
+    answer.filter(|answer| !answer.is_empty()).ok_or_else(|| aborted(output))
+}
+
+/// Asks for a new password, at a terminal twice: nobody sees what is typed.
+pub(crate) async fn ask_new_password(output: &Output) -> Result<String, Failure> {
+    let new = ask_secret(output, "New password: ").await?;
+    if std::io::stdin().is_terminal() && ask_secret(output, "The same again: ").await? != new {
+        return Err(Failure::Argument("The two passwords differ. Nothing has changed.".into()));
+    }
+    Ok(new)
+}
+
+fn line() -> Option<String> {
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    matches!(read, Ok(1..)).then(|| answer.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn aborted(output: &Output) -> Failure {
+    output.note("Aborted!");
+    Failure::Said(1)
+}
 
 /// Asks on the terminal itself, whatever stdout and stderr are; none where there is no answer, as on Ctrl-D.
 ///

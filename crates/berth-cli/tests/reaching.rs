@@ -4,7 +4,7 @@
 
 mod support;
 
-use demo_cluster::{OTP_CODE, OTP_USER};
+use demo_cluster::{LoginRefusal, OTP_CODE, OTP_USER};
 use support::{World, finish};
 
 fn names(run: &support::Run) -> Vec<&str> {
@@ -89,6 +89,72 @@ fn a_one_time_password_is_asked_for() {
     );
     // The login itself is kept.
     assert_eq!(world.run(["ps"]).code, 0);
+}
+
+#[test]
+fn a_password_that_has_expired_is_changed_on_the_way_in() {
+    let world = World::new();
+    let (account, url) = (world.account(), world.cluster().webserver_url());
+    let control = world.cluster().control();
+    control.refuse_login(&account.email, Some(LoginRefusal::PasswordExpired)).unwrap();
+    let typed = |words: &[&str]| format!("{}\n{}\n{}", account.email, account.password, words.join("\n"));
+    let run = world.with_input(["login", &url], &typed(&[]));
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stderr.contains("password-expired") && run.stderr.contains("Aborted!"), "{run:?}");
+    for refused in ["short", &account.password] {
+        let run = world.with_input(["login", &url], &typed(&[refused, ""]));
+        assert_eq!(run.code, 1, "{run:?}");
+        assert!(run.stderr.contains("new-password-refused"), "{run:?}");
+    }
+    let run = world.with_input(["login", &url], &typed(&["winter 2026", ""]));
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.contains("New password: ") && run.stderr.contains("✓ Password updated."), "{run:?}");
+    assert!(!run.stderr.contains("winter 2026") && !run.stdout.contains("winter 2026"), "{run:?}");
+    // The new one is remembered: the login it made is gone, and it makes another.
+    control.expire_logins();
+    assert!(names(&world.run(["ps", "--name-only"])).contains(&"data-prep"));
+}
+
+#[test]
+fn a_good_password_is_changed_and_the_new_one_remembered() {
+    let world = World::signed_in();
+    let account = world.account();
+    let run = world.with_input(["update-password"], "guessed\nwinter 2026\n");
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("wrong-password"), "{run:?}");
+    let run = world.with_input(["update-password"], &format!("{}\nwinter 2026\n", account.password));
+    assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{run:?}");
+    assert!(run.stderr.ends_with("✓ Password updated.\n"), "{run:?}");
+    world.cluster().control().expire_logins();
+    assert!(names(&world.run(["ps", "--name-only"])).contains(&"data-prep"));
+    let logins = world.cluster().control().requests().iter().filter(|r| r.path == "/server/login").count();
+    assert_eq!(logins, 2, "the old one was tried again");
+}
+
+#[test]
+fn passwords_are_not_taken_from_the_command_line() {
+    let world = World::signed_in();
+    let before = world.cluster().control().requests().len();
+    let run = world.run(["update-password", "sesame", "winter 2026", "winter 2026"]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("asked for") && !run.stderr.contains("sesame"), "{run:?}");
+    assert_eq!(world.cluster().control().requests().len(), before);
+}
+
+#[test]
+fn a_keypair_changes_the_password_and_stays_the_keypair() {
+    let world = World::new();
+    let account = world.account();
+    let mut command = world.berth(["update-password"]);
+    world.keypair_environment(&mut command);
+    let run = support::finish_with_input(command, &format!("{}\nwinter 2026\n", account.password));
+    assert_eq!(run.code, 0, "{run:?}");
+    let mut command = world.berth(["ps", "--name-only"]);
+    world.keypair_environment(&mut command);
+    assert!(names(&finish(command)).contains(&"data-prep"));
+    let url = world.cluster().webserver_url();
+    let run = world.with_input(["login", &url], &format!("{}\nwinter 2026\n", account.email));
+    assert_eq!(run.code, 0, "{run:?}");
 }
 
 #[test]

@@ -67,6 +67,17 @@ fn login_config_and_logout() {
 }
 
 #[test]
+fn passwords() {
+    let world = World::signed_in();
+    let password = world.account().password;
+    seen!(world, world.with_input(["update-password"], "guessed\nwinter 2026\n"));
+    seen!(world, world.with_input(["update-password"], &format!("{password}\nshort\n")));
+    seen!(world, world.with_input(["update-password"], ""));
+    seen!(world, world.with_input(["update-password"], &format!("{password}\nwinter 2026\n")));
+    seen!(world, world.run(["update-password", "a", "b", "b"]));
+}
+
+#[test]
 fn lists() {
     let world = World::signed_in();
     seen!(world, world.run(["ps"]));

@@ -290,7 +290,7 @@ impl Berth {
     }
 
     /// Failing to remember must not fail the sign-in: the account says where the secret really is.
-    async fn remember(&self, profile_id: &str, secret: &str) -> SecretPlace {
+    pub(crate) async fn remember(&self, profile_id: &str, secret: &str) -> SecretPlace {
         match self.secrets().await.set(profile_id, secret).await {
             Ok(()) => self.secrets().await.place(),
             Err(e) => {

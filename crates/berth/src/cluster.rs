@@ -216,6 +216,13 @@ impl Cluster {
         self.refresh.notify_one();
     }
 
+    /// Notes other credentials for renewals, and where they are kept.
+    pub(crate) fn remembers(&self, account: Account, renewal: Credentials) {
+        *lock(&self.account) = account;
+        *lock(&self.find) = None;
+        *lock(&self.renewal) = Some(renewal);
+    }
+
     fn works_since(&self, seen: u64) -> bool {
         matches!(*self.login.borrow(), Login::Works(n) if n > seen)
     }

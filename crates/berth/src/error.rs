@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use backend_ai::{SignInError, StreamError};
+use backend_ai::{PasswordError, SignInError, StreamError};
 use sshkit::key_store::KeyStoreError;
 use sshkit::private_file::FileError;
 
@@ -586,11 +586,9 @@ pub(crate) fn sign_in(error: &SignInError, address: &str, user: &str) -> Error {
             "This account must set up two-factor authentication first.",
             "Do it once in the WebUI, then sign in here.",
         ),
-        S::PasswordExpired => Error::new(
-            "password-expired",
-            "The password has expired.",
-            "Change it in the WebUI, then sign in here.",
-        ),
+        S::PasswordExpired => {
+            Error::new("password-expired", "The password has expired.", "Choose a new one to go on.")
+        }
         S::TooManyLogins => Error::new(
             "too-many-logins",
             "The account is signed in at as many places as it may be.",
@@ -655,6 +653,38 @@ pub(crate) fn ended(code: &str, message: &str, session: &str) -> Error {
         _ => "Connect again: the port is still open.",
     };
     Error::new(code, message, hint).with("session", session).with("detail", message)
+}
+
+/// A password that was not changed.
+pub(crate) fn password(error: &PasswordError, address: &str) -> Error {
+    match error {
+        PasswordError::WrongPassword => Error::new(
+            "wrong-password",
+            "The current password is wrong.",
+            "Nothing has changed. Check it and try again.",
+        ),
+        PasswordError::Refused(text) => Error::new(
+            "new-password-refused",
+            format!("The cluster refused the new password: {text}"),
+            "Choose another one.",
+        )
+        .with("said", text),
+        PasswordError::Other(e) => cluster(e, address),
+        other => {
+            let said = other.to_string();
+            Error::new("server-error", format!("The cluster refused: {said}."), "Try again.")
+                .with("said", said)
+        }
+    }
+}
+
+/// The password of the demo cluster's account.
+pub(crate) fn demo_password() -> Error {
+    Error::new(
+        "demo-password",
+        "The demo cluster's account keeps its password.",
+        "It is made anew whenever the demo cluster starts.",
+    )
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ pub mod log;
 mod model;
 mod open_in;
 mod own_keys;
+mod passwords;
 mod paths;
 mod ports;
 mod profiles;

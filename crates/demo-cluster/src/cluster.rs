@@ -83,6 +83,8 @@ pub(crate) struct Login {
 /// What changes about an account.
 #[derive(Debug, Default)]
 pub(crate) struct UserState {
+    /// Once it has been changed.
+    pub(crate) password: Option<String>,
     pub(crate) otp: Option<String>,
     pub(crate) refusal: Option<LoginRefusal>,
     pub(crate) failures: u32,
@@ -186,6 +188,13 @@ impl Cluster {
     /// Index of the account with an e-mail.
     pub(crate) fn account_index(&self, email: &str) -> Option<usize> {
         self.accounts.iter().position(|account| account.email.eq_ignore_ascii_case(email))
+    }
+
+    /// Whether that is the password of the account with this index.
+    pub(crate) fn is_password(&self, index: usize, password: &str) -> bool {
+        let state = self.state();
+        let changed = state.users[index].password.as_ref();
+        changed.unwrap_or(&self.accounts[index].password) == password
     }
 
     /// Index of the account with an access key.

@@ -178,6 +178,35 @@ async fn refused_logins_name_their_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn passwords_are_changed_as_each_server_says_it() {
+    for dialect in [Dialect::V23_09, Dialect::V26_9] {
+        let cluster = start(speaking(dialect)).await;
+        let failed = if dialect == Dialect::V26_9 { 401 } else { 200 };
+        let old = cluster.account().password;
+        cluster.control().refuse_login(DEMO_USER, Some(LoginRefusal::PasswordExpired)).unwrap();
+        let change = async |current: &str, new: &str| {
+            let body = json!({"username": DEMO_USER, "current_password": current, "new_password": new});
+            let url = format!("{}/server/update-password-no-auth", cluster.webserver_url());
+            let response = reqwest::Client::new().post(url).json(&body).send().await.unwrap();
+            let status = response.status().as_u16();
+            let body: Value = response.json().await.unwrap();
+            let details = body["data"]["details"].as_str().map(str::to_owned);
+            (status, details, body["password_changed_at"].is_string())
+        };
+        let refused = |text: &str| (failed, Some(text.to_owned()), false);
+        assert_eq!(change("wrong", "winter 2026").await, refused("User credential mismatch."));
+        let same = "Cannot update to the same password as an existing password.";
+        assert_eq!(change(&old, &old).await, refused(same));
+        assert_eq!(change(&old, "winter 2026").await, (200, None, true));
+        let login = async |password: &str| {
+            let response = try_login(&cluster, &json!({"username": DEMO_USER, "password": password})).await;
+            response.json::<Value>().await.unwrap()["authenticated"] == true
+        };
+        assert!(!login(&old).await && login("winter 2026").await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ten_failures_block_an_account() {
     let cluster = start(Options::default()).await;
     let wrong = json!({"username": DEMO_USER, "password": "wrong"});

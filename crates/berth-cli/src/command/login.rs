@@ -3,8 +3,6 @@
 //! Questions are asked on the terminal; without one, the answers are read from standard input, a line each. A
 //! password is never an argument: arguments are seen by every user of the computer.
 
-use std::io::{BufRead as _, IsTerminal as _};
-
 use berth::{AccessMode, Error, SecretPlace, ServerInfo, SignInOutcome, SignInRequest};
 use clap::Args;
 use serde_json::json;
@@ -12,8 +10,7 @@ use serde_json::json;
 use crate::configuration::EndpointType;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::Output;
-use crate::prompt::secret;
+use crate::prompt::{ask, ask_new_password, ask_secret};
 
 /// Sign in to a cluster.
 #[derive(Debug, Args)]
@@ -63,7 +60,13 @@ impl Login {
             remember: !self.no_remember,
             tls,
         };
-        let mut outcome = self.sign_in(context, &request).await?;
+        let mut outcome = match context.berth.sign_in(request.clone()).await {
+            Err(e) if e.code == "password-expired" => {
+                request.secret = new_password(context, &e, &request).await?;
+                self.sign_in(context, &request).await?
+            }
+            outcome => told(context, outcome)?,
+        };
         if outcome == SignInOutcome::OtpRequired {
             request.otp = Some(ask_secret(output, "One-time Password: ").await?);
             outcome = self.sign_in(context, &request).await?;
@@ -90,13 +93,7 @@ impl Login {
     }
 
     async fn sign_in(&self, context: &Context, request: &SignInRequest) -> Result<SignInOutcome, Failure> {
-        match context.berth.sign_in(request.clone()).await {
-            Ok(outcome) => Ok(outcome),
-            Err(e) => {
-                context.output.failed("Login failed.");
-                Err(e.into())
-            }
-        }
+        told(context, context.berth.sign_in(request.clone()).await)
     }
 
     /// Where to, if nothing on the command line says so.
@@ -131,44 +128,26 @@ impl Login {
     }
 }
 
-/// Asks for a line.
-fn ask(output: &Output, question: &str) -> Result<String, Failure> {
-    output.ask(question);
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    if !std::io::stdin().is_terminal() {
-        output.note("");
+fn told(context: &Context, outcome: Result<SignInOutcome, Error>) -> Result<SignInOutcome, Failure> {
+    if outcome.is_err() {
+        context.output.failed("Login failed.");
     }
-    match read {
-        Ok(1..) if !answer.trim().is_empty() => Ok(answer.trim().to_owned()),
-        _ => {
-            output.note("Aborted!");
-            Err(Failure::Said(1))
-        }
-    }
+    Ok(outcome?)
 }
 
-/// Asks for a line that is not shown.
-async fn ask_secret(output: &Output, question: &str) -> Result<String, Failure> {
-    if !std::io::stdin().is_terminal() {
-        output.ask(question);
-        let mut answer = String::new();
-        let read = std::io::stdin().lock().read_line(&mut answer);
-        output.note("");
-        let answer = answer.trim_end_matches(['\r', '\n']);
-        return match read {
-            Ok(1..) if !answer.is_empty() => Ok(answer.to_owned()),
-            _ => {
-                output.note("Aborted!");
-                Err(Failure::Said(1))
-            }
-        };
+/// Asks for a password in place of the one that has `expired`, and changes it at the server.
+async fn new_password(
+    context: &Context,
+    expired: &Error,
+    request: &SignInRequest,
+) -> Result<String, Failure> {
+    let output = &context.output;
+    output.warn(&format!("{} Choose a new one. ({})", expired.message, expired.code));
+    let new = ask_new_password(output).await?;
+    context.berth.change_expired_password(request, &new).await?;
+    output.done("Password updated.");
+    if context.configuration.password().is_some_and(|(_, configured)| configured == request.secret) {
+        output.warn("BACKEND_PASSWORD still has the old one: change it where it is set.");
     }
-    match secret(question).await? {
-        Some(answer) if !answer.is_empty() => Ok(answer),
-        _ => {
-            output.note("Aborted!");
-            Err(Failure::Said(1))
-        }
-    }
+    Ok(new)
 }

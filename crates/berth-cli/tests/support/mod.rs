@@ -145,12 +145,7 @@ impl World {
     }
 
     pub(crate) fn with_input<W: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = W>, input: &str) -> Run {
-        let mut command = self.berth(words);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        // A program that asks fewer questions has gone.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        Run::of(child.wait_with_output().unwrap())
+        finish_with_input(self.berth(words), input)
     }
 
     /// With the environment that names the demo cluster's manager.
@@ -200,6 +195,14 @@ impl Run {
 
 pub(crate) fn finish(mut command: Command) -> Run {
     Run::of(command.output().unwrap())
+}
+
+pub(crate) fn finish_with_input(mut command: Command, input: &str) -> Run {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A program that asks fewer questions has gone.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    Run::of(child.wait_with_output().unwrap())
 }
 
 /// Waits for what nothing tells.

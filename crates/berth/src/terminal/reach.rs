@@ -388,7 +388,7 @@ impl Berth {
         })
     }
 
-    async fn forget_credentials(&self, id: &str) {
+    pub(crate) async fn forget_credentials(&self, id: &str) {
         if let Err(e) = self.secrets().await.delete(id).await {
             tracing::warn!(error = %e.message, "wrong credentials were not deleted");
         }

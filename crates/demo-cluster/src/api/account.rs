@@ -11,12 +11,32 @@ use crate::cluster::Caller;
 use crate::dialect::KeyFormat;
 use crate::keys::SshKey;
 use crate::problem::Problem;
-use crate::server::authorize_keypair;
+use crate::server;
 
 /// `POST /auth/authorize`, unsigned.
 pub(super) async fn authorize(State(cluster): Shared, body: Bytes) -> Result<Response, Problem> {
     let body = Value::Object(parse_object(&body)?);
-    Ok(axum::Json(authorize_keypair(&cluster, &body)?).into_response())
+    Ok(axum::Json(server::authorize_keypair(&cluster, &body)?).into_response())
+}
+
+/// `POST /auth/update-password`.
+pub(super) async fn update_password(
+    State(cluster): Shared,
+    caller: Caller,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let body = Value::Object(parse_object(&body)?);
+    Ok(axum::Json(server::update_password(&cluster, caller, &body)?).into_response())
+}
+
+/// `POST /auth/update-password-no-auth`, unsigned.
+pub(super) async fn update_expired_password(
+    State(cluster): Shared,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let body = Value::Object(parse_object(&body)?);
+    let answer = server::update_expired_password(&cluster, &body)?;
+    Ok((StatusCode::CREATED, axum::Json(answer)).into_response())
 }
 
 /// `GET /auth/role`.

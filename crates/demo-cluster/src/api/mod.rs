@@ -34,6 +34,8 @@ pub(crate) fn router(cluster: Arc<Cluster>) -> Router {
         .route("/", get(version))
         .route("/auth/authorize", post(account::authorize))
         .route("/auth/role", get(account::role))
+        .route("/auth/update-password", post(account::update_password))
+        .route("/auth/update-password-no-auth", post(account::update_expired_password))
         .route(
             "/auth/ssh-keypair",
             get(account::ssh_key).patch(account::renew_ssh_key).post(account::set_ssh_key),

@@ -1,4 +1,4 @@
-//! Logins: what the manager decides about a password, and how the webserver wraps it
+//! Logins and passwords: what the manager decides about them, and how the webserver wraps it
 //! (protocol.md 1.2).
 
 use std::time::{Duration, Instant};
@@ -11,11 +11,14 @@ use super::cookie;
 use crate::cluster::{Caller, Cluster, Login};
 use crate::control::LoginRefusal;
 use crate::problem::Problem;
+use crate::session::{iso, now};
 
 /// How long an account stays blocked after too many failures.
 pub(crate) const BLOCK_TIME: Duration = Duration::from_secs(1_200);
 /// Consecutive failures that block an account.
 const ALLOWED_FAILURES: u32 = 10;
+/// Of a new password, in characters.
+const SHORTEST_PASSWORD: usize = 8;
 
 /// A refusal, with the status the manager gives it and the webserver passes on from 26.4.
 struct Refusal {
@@ -35,6 +38,11 @@ impl Refusal {
         Refusal::new(StatusCode::UNAUTHORIZED, "auth-failed", "Credential/signature mismatch.", details)
     }
 
+    /// As the webserver wraps it.
+    fn data(self) -> Value {
+        self.problem.with("details", json!(self.details)).body()
+    }
+
     fn hook(details: &str) -> Refusal {
         Refusal::new(
             StatusCode::BAD_REQUEST,
@@ -45,13 +53,20 @@ impl Refusal {
     }
 }
 
+/// As the manager says it.
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Problem {
+        refusal.problem.msg(refusal.details)
+    }
+}
+
 /// The manager's decision about a password.
 fn authorize(cluster: &Cluster, body: &Value) -> Result<Caller, Refusal> {
     let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or_default();
     let dialect = cluster.dialect();
     let wrong = || Refusal::credentials("User credential mismatch.");
     let index = cluster.account_index(text("username")).ok_or_else(wrong)?;
-    if cluster.accounts[index].password != text("password") {
+    if !cluster.is_password(index, text("password")) {
         return Err(wrong());
     }
     let state = cluster.state();
@@ -120,7 +135,7 @@ fn authorize(cluster: &Cluster, body: &Value) -> Result<Caller, Refusal> {
 
 /// `POST /auth/authorize` of the manager: a password for a keypair.
 pub(crate) fn authorize_keypair(cluster: &Cluster, body: &Value) -> Result<Value, Problem> {
-    let caller = authorize(cluster, body).map_err(|refusal| refusal.problem.msg(refusal.details))?;
+    let caller = authorize(cluster, body)?;
     let account = cluster.account(caller);
     Ok(json!({"data": {
         "access_key": account.access_key,
@@ -196,8 +211,7 @@ pub(super) fn login(cluster: &Cluster, headers: &HeaderMap, body: &[u8]) -> Resp
             }
             let status =
                 if dialect.login_failure_has_status() { refusal.problem.status } else { StatusCode::OK };
-            let data = refusal.problem.with("details", json!(refusal.details)).body();
-            (status, json!({"authenticated": false, "data": data}), false)
+            (status, json!({"authenticated": false, "data": refusal.data()}), false)
         }
     };
     let mut response = (status, axum::Json(answer)).into_response();
@@ -209,6 +223,74 @@ pub(super) fn login(cluster: &Cluster, headers: &HeaderMap, body: &[u8]) -> Resp
     }
     response.headers_mut().append("set-cookie", cookie::write(dialect, &id));
     response
+}
+
+/// `POST /auth/update-password` of the manager.
+pub(crate) fn update_password(cluster: &Cluster, caller: Caller, body: &Value) -> Result<Value, Problem> {
+    let text =
+        |key: &str| body.get(key).and_then(Value::as_str).ok_or_else(|| Problem::schema(key, "is required"));
+    let (old, new, again) = (text("old_password")?, text("new_password")?, text("new_password2")?);
+    if !cluster.is_password(caller.account, old) {
+        return Err(Refusal::credentials("Old password mismatch").into());
+    }
+    if new != again {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "generic-bad-request", "Bad request.")
+            .with("error_msg", json!("new password mismatch")));
+    }
+    replace_password(cluster, caller.account, new)?;
+    Ok(json!({}))
+}
+
+/// `POST /auth/update-password-no-auth` of the manager: for a password that has expired.
+pub(crate) fn update_expired_password(cluster: &Cluster, body: &Value) -> Result<Value, Problem> {
+    Ok(json!({"password_changed_at": change_expired(cluster, body)?}))
+}
+
+/// `POST /server/update-password-no-auth`.
+pub(super) fn update_password_no_auth(cluster: &Cluster, body: &[u8]) -> Response {
+    let body = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    for key in ["username", "current_password", "new_password"] {
+        if body.get(key).is_none_or(Value::is_null) {
+            return Problem::invalid_params(format!("You must provide the {key} field.")).into_response();
+        }
+    }
+    let (status, data, changed_at) = match change_expired(cluster, &body) {
+        Ok(changed_at) => (StatusCode::OK, Value::Null, json!(changed_at)),
+        Err(refusal) if cluster.dialect().login_failure_has_status() => {
+            (refusal.problem.status, refusal.data(), Value::Null)
+        }
+        Err(refusal) => (StatusCode::OK, refusal.data(), Value::Null),
+    };
+    (status, axum::Json(json!({"data": data, "password_changed_at": changed_at}))).into_response()
+}
+
+/// Changes a password that need not have expired, and gives the time.
+fn change_expired(cluster: &Cluster, body: &Value) -> Result<String, Refusal> {
+    let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or_default();
+    let wrong = || Refusal::credentials("User credential mismatch.");
+    let index = cluster.account_index(text("username")).ok_or_else(wrong)?;
+    if !cluster.is_password(index, text("current_password")) {
+        return Err(wrong());
+    }
+    if text("new_password") == text("current_password") {
+        return Err(Refusal::credentials("Cannot update to the same password as an existing password."));
+    }
+    replace_password(cluster, index, text("new_password"))?;
+    Ok(iso(now()))
+}
+
+fn replace_password(cluster: &Cluster, index: usize, new: &str) -> Result<(), Refusal> {
+    // The rule of a plugin that many clusters have.
+    if new.chars().count() < SHORTEST_PASSWORD {
+        return Err(Refusal::hook("The password must have at least 8 characters."));
+    }
+    let mut state = cluster.state();
+    let user = &mut state.users[index];
+    user.password = Some(new.to_owned());
+    if user.refusal == Some(LoginRefusal::PasswordExpired) {
+        user.refusal = None;
+    }
+    Ok(())
 }
 
 /// `POST /server/login-check`.

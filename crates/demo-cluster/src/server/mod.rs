@@ -17,7 +17,7 @@ use axum::response::Response;
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
-pub(crate) use login::{BLOCK_TIME, authorize_keypair};
+pub(crate) use login::{BLOCK_TIME, authorize_keypair, update_expired_password, update_password};
 pub(crate) use manager::router as manager_router;
 pub(crate) use webserver::router as webserver_router;
 

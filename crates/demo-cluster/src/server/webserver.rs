@@ -84,6 +84,10 @@ async fn server(cluster: &Cluster, action: &str, request: Request) -> Response {
             Ok(body) => login::login(cluster, &parts.headers, &body),
             Err(_) => Problem::invalid_params("The request body is too large.").into_response(),
         },
+        "update-password-no-auth" => match to_bytes(body, BODY_LIMIT).await {
+            Ok(body) => login::update_password_no_auth(cluster, &body),
+            Err(_) => Problem::invalid_params("The request body is too large.").into_response(),
+        },
         "login-check" => login::login_check(cluster, &parts.headers),
         "logout" => login::logout(cluster, &parts.headers),
         "extend-login-session" if cluster.dialect().has_extend_login() => {
