@@ -32,6 +32,15 @@ pub(crate) async fn sign_in(shell: State<'_, Shell>, request: SignInRequest) -> 
 }
 
 #[tauri::command]
+pub(crate) async fn change_expired_password(
+    shell: State<'_, Shell>,
+    request: SignInRequest,
+    password: String,
+) -> Result<(), Error> {
+    shell.berth().change_expired_password(&request, &password).await
+}
+
+#[tauri::command]
 pub(crate) async fn sign_in_demo(shell: State<'_, Shell>) -> Result<Account, Error> {
     shell.sign_in_demo().await
 }

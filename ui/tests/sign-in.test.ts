@@ -200,6 +200,50 @@ describe("a refusal", () => {
     expect((await requests(w)).map((r) => r.otp)).toEqual([null, "000000", "123456"]);
   });
 
+  test("a password that has expired is changed on the way in", async () => {
+    const w = await first();
+    await fill(w, "ai.example", "old@example.com", "summer2025");
+    await w.click("signin-submit");
+    await w.focusOn("new-password-first");
+    await w.screenshot("sign-in-new-password");
+    await w.fits();
+    await w.page.keyboard.press("Enter");
+    await w.page.getByText("Enter a new password.").waitFor();
+    await w.page.keyboard.type("short");
+    await w.page.keyboard.press("Tab");
+    await w.page.keyboard.press("Tab");
+    await w.focusOn("new-password-again");
+    await w.page.keyboard.type("shirt");
+    await w.page.keyboard.press("Enter");
+    await w.page.getByText("The two passwords differ.").waitFor();
+    await w.focusOn("new-password-again");
+    await w.page.keyboard.type("short");
+    await w.page.keyboard.press("Enter");
+    await w.reads("new-password-error", "at least 8 characters");
+    await w.focusOn("new-password-first");
+    await w.page.keyboard.type("winter2026");
+    await w.gone("new-password-error");
+    await w.id("new-password-again").fill("winter2026");
+    await w.page.keyboard.press("Enter");
+    await w.seen("cluster-name");
+    const asked = (await w.calls("changeExpiredPassword")) as [SignInRequest, string][];
+    expect(asked.map(([request, password]) => [request.user, request.secret, password])).toEqual([
+      ["old@example.com", "summer2025", "short"],
+      ["old@example.com", "summer2025", "winter2026"],
+    ]);
+    expect((await requests(w)).map((r) => r.secret)).toEqual(["summer2025", "winter2026"]);
+  });
+
+  test("who does not want a new password goes back to the form", async () => {
+    const w = await first();
+    await fill(w, "ai.example", "old@example.com", "summer2025");
+    await w.click("signin-submit");
+    await w.focusOn("new-password-first");
+    await w.page.getByRole("button", { name: "Back" }).click();
+    expect(await w.id("signin-user").inputValue()).toBe("old@example.com");
+    expect(await w.calls("changeExpiredPassword")).toEqual([]);
+  });
+
   test("too many logins: asks, then pushes the oldest out", async () => {
     const w = await first();
     await fill(w, "ai.example", "many@example.com", "secret");

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
 use anyhow::{Result, ensure};
-use demo_cluster::{DemoCluster, Options};
+use demo_cluster::{DemoCluster, LoginRefusal, Options};
 use fantoccini::key::Key;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -102,6 +102,31 @@ async fn a_locked_account_is_named_as_such() -> Result<()> {
     let app = bench.open().await?;
     steps::fill_sign_in(&app, &cluster.webserver_url(), &account.email, &account.password).await?;
     refused(&app, "login-blocked").await?;
+    app.end().await;
+    cluster.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_has_expired_is_changed_on_the_way_in() -> Result<()> {
+    let bench = Bench::new()?;
+    let cluster = DemoCluster::start(Options::default()).await?;
+    let account = cluster.account();
+    cluster.control().refuse_login(&account.email, Some(LoginRefusal::PasswordExpired))?;
+    let app = bench.open().await?;
+    steps::fill_sign_in(&app, &cluster.webserver_url(), &account.email, &account.password).await?;
+    app.press("signin-secret", Key::Enter).await?;
+    app.find("new-password").await?;
+    app.fill("new-password-first", &account.password).await?;
+    app.fill("new-password-again", &account.password).await?;
+    app.press("new-password-again", Key::Enter).await?;
+    app.attribute_is("new-password-error", "data-code", "new-password-refused").await?;
+    app.fill("new-password-first", "winter 2026").await?;
+    app.fill("new-password-again", "winter 2026").await?;
+    app.press("new-password-again", Key::Enter).await?;
+    let shown = steps::connect(&app, "llama-finetune").await?;
+    let said = openssh::paste(&shown.ssh_command, bench.home(), "echo $((6 * 7))\nexit\n").await?;
+    ensure!(said.contains("42"), "{said:?}");
     app.end().await;
     cluster.stop().await;
     Ok(())

@@ -33,6 +33,7 @@ export interface Backend {
   startup(): Promise<Startup>;
   probeServer(address: string, tls: TlsChoice): Promise<ServerInfo>;
   signIn(request: SignInRequest): Promise<SignInOutcome>;
+  changeExpiredPassword(request: SignInRequest, password: string): Promise<null>;
   signInDemo(): Promise<Account>;
   signOut(): Promise<null>;
   forgetProfile(id: string): Promise<null>;

@@ -64,6 +64,7 @@ export function mockBackend(scenario: string): Backend {
   let current: Account | null = ["sign-in", "restoring"].includes(scenario) ? null : account;
   let settings: Settings = { preferredSshPort: 10022, language: "system", theme: "system" };
   let nextPort = 30722;
+  let newPassword = "";
   let hosts = { ...sshHosts, ...(window.berthMockSshHosts ?? {}) };
   let own = { ...ownKeys, ...(window.berthMockOwnKeys ?? {}) };
 
@@ -179,6 +180,8 @@ export function mockBackend(scenario: string): Backend {
         if (request.user.startsWith("otp") && request.otp === null) return { kind: "otpRequired" as const };
         if (request.otp !== null && request.otp !== "123456") throw failure("otp-wrong");
         if (request.secret === "wrong") throw failure("wrong-credentials");
+        if (request.user.startsWith("old") && request.secret !== newPassword)
+          throw failure("password-expired");
         if (request.user.startsWith("many") && !request.force) throw failure("too-many-logins");
         const who = {
           ...account,
@@ -187,6 +190,14 @@ export function mockBackend(scenario: string): Backend {
           tls: request.tls,
         };
         return { kind: "signedIn" as const, account: signedIn(who) };
+      }),
+    changeExpiredPassword: (request, password) =>
+      answer("changeExpiredPassword", [request, password], () => {
+        if (password.length < 8) {
+          throw failure("new-password-refused", { said: "The password must have at least 8 characters." });
+        }
+        newPassword = password;
+        return null;
       }),
     signInDemo: () => answer("signInDemo", [], () => signedIn(demoAccount)),
     signOut: () =>

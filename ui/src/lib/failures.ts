@@ -48,7 +48,6 @@ const FIELDS: Readonly<Record<string, SignInField>> = {
   "email-not-verified": "user",
   "no-keypair": "user",
   "wrong-credentials": "secret",
-  "password-expired": "secret",
   "otp-wrong": "otp",
   "otp-required": "otp",
 };

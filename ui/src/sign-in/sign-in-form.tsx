@@ -22,6 +22,7 @@ import { describeFailure, fieldOf, type SignInField } from "../lib/failures";
 import { keys, signedIn } from "../state/live";
 import { AddressField, type AutoCompleteRef } from "./address-field";
 import { Field } from "./field";
+import { NewPasswordForm } from "./new-password-form";
 import { TlsFields } from "./tls-fields";
 import { type Probe, useProbe } from "./use-probe";
 
@@ -81,15 +82,19 @@ export function SignInForm({
   }, []);
   const { probe, ask, reset } = useProbe(onFound);
 
+  const request: SignInRequest = {
+    address: address.trim(),
+    mode,
+    user: user.trim(),
+    secret,
+    otp: otpAsked ? otp.trim() : null,
+    force: false,
+    remember,
+    tls,
+  };
   const signIn = useMutation<Account | "otp", Failure, Partial<SignInRequest>>({
     mutationFn: async (more) => {
-      const request = { address: address.trim(), mode, user: user.trim(), secret, remember, tls };
-      const outcome = await backend.signIn({
-        otp: otpAsked ? otp.trim() : null,
-        force: false,
-        ...request,
-        ...more,
-      });
+      const outcome = await backend.signIn({ ...request, ...more });
       return outcome.kind === "otpRequired" ? "otp" : outcome.account;
     },
     onSuccess: (result) => {
@@ -186,6 +191,19 @@ export function SignInForm({
     </Button>
   );
 
+  if (signIn.error?.code === "password-expired") {
+    return (
+      <NewPasswordForm
+        expired={signIn.error}
+        request={request}
+        onChanged={(password) => {
+          setSecret(password);
+          signIn.mutate({ secret: password });
+        }}
+        onBack={() => signIn.reset()}
+      />
+    );
+  }
   if (otpAsked) {
     return (
       <form className="signin-form" onSubmit={submit} noValidate>
