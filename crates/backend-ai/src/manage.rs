@@ -66,6 +66,14 @@ pub struct CreateSession {
     pub starts_at: Option<String>,
     /// Larger starts sooner (24.09 and later).
     pub priority: Option<i32>,
+    /// When a batch session is ended: seconds, or a number with one of the units `w d h m s` (24.09 and later).
+    pub batch_timeout: Option<String>,
+    /// Where the server tells each change of its life, by HTTP.
+    pub callback_url: Option<String>,
+    /// Ids of the agents to run on; superadministrators only.
+    pub agents: Vec<String>,
+    /// UUID of the network to join (24.12 and later).
+    pub network: Option<String>,
 }
 
 /// What became of a [`CreateSession`].
@@ -119,6 +127,21 @@ impl Client {
             created: answer.get("created").and_then(Value::as_bool).unwrap_or(true),
             apps: apps.filter_map(|app| text(Some(app), "name").map(str::to_owned)).collect(),
         })
+    }
+
+    /// The UUIDs of the networks with a name, of those that the user may join (24.12 and later).
+    pub async fn networks(&self, name: &str) -> Result<Vec<String>, Error> {
+        const QUERY: &str =
+            "query($filter: String) { networks(filter: $filter) { edges { node { row_id } } } }";
+        // Quotes and backslashes as the server's little language of filters wants them, which is JSON's way.
+        let filter = json!({"filter": format!("name == {}", json!(name))});
+        let found = self.query(QUERY, filter, "networks").await.map_err(|e| e.into_error(self))?;
+        let edges = found.get("edges").and_then(Value::as_array);
+        Ok(edges
+            .into_iter()
+            .flatten()
+            .filter_map(|edge| text(edge.get("node"), "row_id").map(str::to_owned))
+            .collect())
     }
 
     /// Ends a session. `forced` is for one that is stuck, and may leave containers behind; `recursive` ends
@@ -251,6 +274,12 @@ fn body(wanted: &CreateSession) -> Value {
     if !wanted.preopen_ports.is_empty() {
         config.insert("preopen_ports".into(), json!(wanted.preopen_ports));
     }
+    if !wanted.agents.is_empty() {
+        config.insert("agent_list".into(), json!(wanted.agents));
+    }
+    if let Some(network) = &wanted.network {
+        config.insert("attach_network".into(), json!(network));
+    }
     let mut body = json!({
         "name": wanted.name,
         "image": wanted.image,
@@ -273,6 +302,8 @@ fn body(wanted: &CreateSession) -> Value {
         ("dependencies", (!wanted.dependencies.is_empty()).then(|| json!(wanted.dependencies))),
         ("startsAt", wanted.starts_at.as_ref().map(|v| json!(v))),
         ("priority", wanted.priority.map(|v| json!(v))),
+        ("batch_timeout", wanted.batch_timeout.as_ref().map(|v| json!(v))),
+        ("callbackURL", wanted.callback_url.as_ref().map(|v| json!(v))),
     ];
     for (key, value) in further {
         if let Some(value) = value {
@@ -291,7 +322,8 @@ mod tests {
         let wanted = CreateSession { name: "train".into(), image: "img".into(), ..Default::default() };
         let body = body(&wanted);
         assert_eq!(body["config"], json!({}));
-        assert!(body.get("tag").is_none() && body.get("priority").is_none());
+        let optional = ["tag", "priority", "batch_timeout", "callbackURL"];
+        assert!(optional.iter().all(|key| body.get(key).is_none()), "{body}");
     }
 
     #[test]

@@ -30,10 +30,17 @@ impl Refusal {
     /// The details: `msg` of a manager, `details` of a webserver, or the agent's exception.
     pub(crate) fn msg(&self) -> Option<String> {
         let body = self.body.as_ref()?;
-        for key in ["msg", "details"] {
-            if let Some(text) = text(Some(body), key) {
-                return Some(text.to_owned());
-            }
+        if let Some(words) = ["msg", "details"].iter().find_map(|key| text(Some(body), key)) {
+            // Which parameter it is, and what is wrong with it (seen on 23.09.10).
+            let parameters = body.get("data").filter(|_| self.kind() == "invalid-api-params");
+            let Some(parameters) = parameters.and_then(Value::as_object) else {
+                return Some(words.to_owned());
+            };
+            let said = parameters.iter().map(|(name, wrong)| match wrong {
+                Value::String(text) => format!("{name}: {text}"),
+                other => format!("{name}: {other}"),
+            });
+            return Some(format!("{words} ({})", shorten(&said.collect::<Vec<_>>().join(", "))));
         }
         if let Some(exception) = text(body.get("agent-details"), "exception") {
             return Some(exception.to_owned());
@@ -130,6 +137,16 @@ mod tests {
         let missing = json!({"type": "x/object-not-found", "title": "No such session.", "msg": null});
         assert_eq!(error(404, Some(missing)), Error::NotFound("No such session.".to_owned()));
         assert!(matches!(error(404, None), Error::Server { status: 404, .. }));
+    }
+
+    #[test]
+    fn a_parameter_that_is_refused_is_named() {
+        let body = json!({"type": "https://api.backend.ai/probs/invalid-api-params",
+            "title": "Missing or invalid API parameters", "msg": "Input validation error",
+            "data": {"batch_timeout": "batch_timeout is not allowed key"}});
+        let Error::Server { msg, .. } = error(400, Some(body)) else { panic!("not a server error") };
+        let expected = "Input validation error (batch_timeout: batch_timeout is not allowed key)";
+        assert_eq!(msg.as_deref(), Some(expected));
     }
 
     #[test]

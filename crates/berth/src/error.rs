@@ -655,6 +655,15 @@ pub(crate) fn ended(code: &str, message: &str, session: &str) -> Error {
     Error::new(code, message, hint).with("session", session).with("detail", message)
 }
 
+/// Something that only newer servers know.
+pub(crate) fn not_supported(what: &str, since: backend_ai::ManagerVersion, version: &str) -> Error {
+    Error::new(
+        "not-supported",
+        format!("{what} is not known to this server, which is {version}: it came with {since}."),
+        "Do without it, or ask the administrator for an update of the cluster.",
+    )
+}
+
 /// A password that was not changed.
 pub(crate) fn password(error: &PasswordError, address: &str) -> Error {
     match error {

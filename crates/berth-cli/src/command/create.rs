@@ -82,6 +82,9 @@ pub(crate) struct Create {
     /// Command of a batch session
     #[arg(short = 'c', long, value_name = "COMMAND")]
     startup_command: Option<String>,
+    /// When a batch session is ended at the latest: seconds, or e.g. 45s, 30m, 12h, 1d (servers from 24.09 on)
+    #[arg(long, value_name = "TIME", visible_alias = "batch-timeout", value_parser = timeout)]
+    timeout: Option<String>,
     /// When to start, as the server reads times
     #[arg(long, value_name = "TIME")]
     starts_at: Option<String>,
@@ -103,6 +106,15 @@ pub(crate) struct Create {
     /// Ports of the container to open, e.g. 8000,8001
     #[arg(long, value_name = "PORTS", value_delimiter = ',')]
     preopen: Vec<u16>,
+    /// Ids of the agents to run on (superadministrators)
+    #[arg(long, value_name = "AGENTS", value_delimiter = ',')]
+    assign_agent: Vec<String>,
+    /// Network to join, by name or id (servers from 24.12 on)
+    #[arg(long, value_name = "NETWORK")]
+    network: Option<String>,
+    /// Address that the server calls when the session starts, ends and so on
+    #[arg(long, value_name = "URL")]
+    callback_url: Option<String>,
 }
 
 impl Create {
@@ -226,7 +238,20 @@ impl Create {
             dependencies: self.depends.clone(),
             starts_at: self.starts_at.clone(),
             priority: self.priority,
+            batch_timeout: self.timeout.clone(),
+            callback_url: self.callback_url.clone(),
+            agents: self.assign_agent.clone(),
+            network: self.network.clone(),
         })
+    }
+}
+
+/// A time as servers read it: a number, perhaps with a unit.
+fn timeout(text: &str) -> Result<String, String> {
+    let number = text.strip_suffix(['w', 'd', 'h', 'm', 's']).unwrap_or(text);
+    match number.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(text.to_owned()),
+        _ => Err("not a time such as 3600, 45s, 30m, 12h or 1d".to_owned()),
     }
 }
 
@@ -265,6 +290,12 @@ mod tests {
         assert_eq!(in_mebibytes(("mem".into(), "256".into())).1, "256m");
         assert_eq!(in_mebibytes(("mem".into(), "2g".into())).1, "2g");
         assert_eq!(in_mebibytes(("cpu".into(), "2".into())).1, "2");
+        for good in ["3600", "45s", "1.5h", "1d"] {
+            assert_eq!(timeout(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "d", "0", "-1h", "1y", "nan", "1h30m"] {
+            assert!(timeout(bad).is_err(), "{bad}");
+        }
         assert_eq!(mount("data"), ("data".into(), None));
         assert_eq!(mount("data=/home/work/x"), ("data".into(), Some("/home/work/x".into())));
         assert_eq!(mount("data:x"), ("data".into(), Some("x".into())));

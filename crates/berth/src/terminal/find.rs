@@ -193,7 +193,7 @@ fn begins(id: &str, reference: &str) -> bool {
     reference.len() >= 8 && id.starts_with(&reference.to_lowercase())
 }
 
-fn is_uuid(text: &str) -> bool {
+pub(super) fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {
             8 | 13 | 18 | 23 => byte == b'-',

@@ -1,8 +1,9 @@
 //! Sessions made, ended and looked into.
 
-use backend_ai::{CreateSession, CreatedSession, RemoteFile, SessionRef, UploadFile};
+use backend_ai::{CreateSession, CreatedSession, ManagerVersion, RemoteFile, SessionRef, UploadFile};
 
-use super::find::outdate;
+use super::find::{is_uuid, outdate};
+use crate::cluster::Cluster;
 use crate::connections::{offered_apps, running_session};
 use crate::{Berth, Error, Session, cluster, error};
 
@@ -42,12 +43,27 @@ impl Berth {
             .collect())
     }
 
-    /// Makes a session and says what the server made of it; it is queued, not yet running.
+    /// Makes a session and says what the server made of it; it is queued, not yet running. Its network may be given
+    /// by its name, too.
     ///
     /// # Errors
-    /// Whatever the server refuses, in its words.
+    /// `not-supported`, `network-not-found`, `network-ambiguous`; whatever the server refuses, in its words.
     pub async fn create_session(&self, wanted: &CreateSession) -> Result<CreatedSession, Error> {
         let cluster = self.signed_in()?;
+        let version = cluster.client().server().manager();
+        for (what, since, asked) in [
+            ("A priority", ManagerVersion::new(24, 9, 0), wanted.priority.is_some()),
+            ("A time limit", ManagerVersion::new(24, 9, 0), wanted.batch_timeout.is_some()),
+            ("A network", ManagerVersion::new(24, 12, 0), wanted.network.is_some()),
+        ] {
+            if asked && version < since {
+                return Err(error::not_supported(what, since, &cluster.account().server.manager_version));
+            }
+        }
+        let mut wanted = wanted.clone();
+        if let Some(network) = wanted.network.as_mut().filter(|network| !is_uuid(network)) {
+            *network = network_id(&cluster, network).await?;
+        }
         let asked = cluster.call(|c| {
             let wanted = wanted.clone();
             async move { c.create_session(&wanted).await }
@@ -159,6 +175,28 @@ impl Berth {
             async move { c.upload_files(&reference, &files).await }
         });
         asked.await.map_err(|e| about_file(e, &session.name, ""))
+    }
+}
+
+/// The id of the network with a name.
+async fn network_id(cluster: &Cluster, name: &str) -> Result<String, Error> {
+    let asked = cluster.call(|c| {
+        let name = name.to_owned();
+        async move { c.networks(&name).await }
+    });
+    let mut found = asked.await?;
+    match (found.pop(), found.len()) {
+        (Some(id), 0) => Ok(id),
+        (Some(_), others) => Err(Error::new(
+            "network-ambiguous",
+            format!("{} networks are named “{name}”.", others + 1),
+            "Name the one you mean by its id.",
+        )),
+        (None, _) => Err(Error::new(
+            "network-not-found",
+            format!("There is no network “{name}” in your projects."),
+            "Ask the administrator of the cluster for its name.",
+        )),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::problem::Problem;
 use crate::sample;
 use crate::session::{Session, now};
 
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "name",
     "clientSessionToken",
     "image",
@@ -38,6 +38,7 @@ const KEYS: [&str; 22] = [
     "dependencies",
     "startsAt",
     "priority",
+    "batch_timeout",
 ];
 
 /// Handles the request; answers 201.
@@ -52,6 +53,10 @@ pub(super) async fn create(State(cluster): Shared, caller: Caller, body: Bytes) 
     let image = text(["image", "lang"]).ok_or_else(|| Problem::schema("image", "is required"))?;
     if !sample::images().contains(&image) {
         return Err(Problem::not_found("environment image").msg(image));
+    }
+    let agents = body.get("config").and_then(|config| config.get("agent_list"));
+    if agents.is_some_and(|agents| !agents.is_null()) && !cluster.account(caller).is_admin() {
+        return Err(Problem::forbidden());
     }
     let flag = |key: &str, default: bool| body.get(key).and_then(Value::as_bool).unwrap_or(default);
     if let Some(existing) = live_session_named(&cluster, caller, name) {

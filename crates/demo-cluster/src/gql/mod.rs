@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::api::{only_keys, parse_object};
 use crate::cluster::{Caller, Cluster};
+use crate::dialect::Dialect;
 use crate::problem::Problem;
 use crate::sample;
 use crate::session::{Session, iso};
@@ -59,6 +60,8 @@ fn execute(cluster: &Cluster, caller: Caller, fields: &[Field]) -> Result<Value,
             "user" => select(&user(cluster, caller), field)?,
             "keypair" => select(&keypair(cluster, caller), field)?,
             "images" => images(field)?,
+            // There are none here.
+            "networks" if cluster.dialect() >= Dialect::V25 => select(&json!({"edges": []}), field)?,
             "__typename" => json!("Queries"),
             other => return Err(format!("Cannot query field \"{other}\" on type \"Queries\".")),
         };
