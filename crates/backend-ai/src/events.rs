@@ -26,6 +26,8 @@ pub struct SessionEvent {
     pub session_id: Option<String>,
     /// The server's reason.
     pub reason: Option<String>,
+    /// All that the server says of it; null where that is no JSON.
+    pub data: Value,
 }
 
 /// The events of the user's own sessions, from now on. Nothing is replayed: read the list after opening it.
@@ -43,9 +45,15 @@ impl std::fmt::Debug for SessionEvents {
 }
 
 impl Client {
-    /// Subscribes to the events of the user's own sessions.
-    pub async fn session_events(&self) -> Result<SessionEvents, Error> {
-        let mut call = Call::get("/events/session?sessionName=*");
+    /// Subscribes to the events of the user's own sessions, or of those of `owner`, an access key, for administrators.
+    /// Administrators are told of others, too (seen on 23.09.10).
+    pub async fn session_events(&self, owner: Option<&str>) -> Result<SessionEvents, Error> {
+        let mut path = "/events/session?sessionName=*".to_owned();
+        if let Some(owner) = owner {
+            path.push_str("&ownerAccessKey=");
+            path.extend(url::form_urlencoded::byte_serialize(owner.as_bytes()));
+        }
+        let mut call = Call::get(path);
         call.headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         let login = self.login()?;
         let open = self.transport().open(Some(&login.proof), &call);
@@ -65,7 +73,7 @@ impl Client {
 }
 
 impl SessionEvents {
-    /// The next event; `None` once the server ends the stream, which it does in good health too: open it again.
+    /// The next event. Nothing is lost when nobody waits for it to the end. `None` once the server ends the stream, which it does in good health too: open it again.
     pub async fn next(&mut self) -> Result<Option<SessionEvent>, Error> {
         loop {
             while let Some(line) = self.lines.next()? {
@@ -111,9 +119,10 @@ impl SessionEvents {
 }
 
 fn event(name: String, data: &str) -> SessionEvent {
-    let data: Option<Value> = serde_json::from_str(data).ok();
-    let any = |keys: [&str; 2]| keys.iter().find_map(|key| text(data.as_ref(), key)).map(str::to_owned);
-    SessionEvent { session_id: any(["sessionId", "session_id"]), reason: any(["reason", "reason"]), name }
+    let data = serde_json::from_str(data).unwrap_or(Value::Null);
+    let any = |keys: [&str; 2]| keys.iter().find_map(|key| text(Some(&data), key)).map(str::to_owned);
+    let (session_id, reason) = (any(["sessionId", "session_id"]), any(["reason", "reason"]));
+    SessionEvent { session_id, reason, name, data }
 }
 
 /// Cuts bytes into lines.

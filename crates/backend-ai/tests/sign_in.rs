@@ -78,9 +78,9 @@ async fn a_new_login_carries_nothing_of_the_old_one() {
     let client = stub.client(Session, "23.09.10");
     let other = client.clone();
     client.sign_in(&password()).await.unwrap();
-    assert_eq!(client.session_events().await.unwrap_err(), Error::NotSignedIn);
+    assert_eq!(client.session_events(None).await.unwrap_err(), Error::NotSignedIn);
     client.sign_in(&password()).await.unwrap();
-    assert_eq!(other.session_events().await.unwrap_err(), Error::NotSignedIn);
+    assert_eq!(other.session_events(None).await.unwrap_err(), Error::NotSignedIn);
     let cookies: Vec<_> = stub.seen().iter().map(|seen| seen.header("cookie").to_owned()).collect();
     assert_eq!(cookies[0], "");
     assert!(cookies[1].contains("login0") && !cookies[1].contains("nobody"), "{cookies:?}");

@@ -5,9 +5,9 @@
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::command::{
-    app, apps, completion, config, copy, create, demo, destroy, download, files, info, keys, list, login,
-    logout, logs, man, open, profile, proxy, rename, rsync, sftp, ssh, ssh_config, update_password, upload,
-    web,
+    app, apps, completion, config, copy, create, demo, destroy, download, events, files, info, keys, list,
+    login, logout, logs, man, open, profile, proxy, rename, rsync, sftp, ssh, ssh_config, update_password,
+    upload, watch, web,
 };
 use crate::context::Context;
 use crate::failure::Failure;
@@ -121,6 +121,10 @@ pub(crate) enum Command {
     Destroy(destroy::Destroy),
     /// Show what a session's container has written
     Logs(logs::Logs),
+    /// Print what happens to a session
+    Events(events::Events),
+    /// Watch a session until it has ended
+    Watch(watch::Watch),
     /// Run a demo cluster, for trying this program without a real one
     Demo(demo::Demo),
     /// Print a script that completes words in a shell
@@ -161,6 +165,10 @@ pub(crate) enum Session {
     Destroy(destroy::Destroy),
     /// Show what a session's container has written
     Logs(logs::Logs),
+    /// Print what happens to a session
+    Events(events::Events),
+    /// Watch a session until it has ended
+    Watch(watch::Watch),
     /// Give a running session another name
     Rename(rename::Rename),
 }
@@ -253,6 +261,8 @@ impl Command {
             Self::Create(command) | Self::Session(Session::Create(command)) => command.run(context).await,
             Self::Destroy(command) | Self::Session(Session::Destroy(command)) => command.run(context).await,
             Self::Logs(command) | Self::Session(Session::Logs(command)) => command.run(context).await,
+            Self::Events(command) | Self::Session(Session::Events(command)) => command.run(context).await,
+            Self::Watch(command) | Self::Session(Session::Watch(command)) => command.run(context).await,
             Self::Session(Session::Download(command)) => command.run(context).await,
             Self::Session(Session::Upload(command)) => command.run(context).await,
             Self::Session(Session::Ls(command)) => command.run(context).await,

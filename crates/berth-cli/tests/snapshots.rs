@@ -98,6 +98,17 @@ fn lists() {
 }
 
 #[test]
+fn following() {
+    let world = World::signed_in();
+    seen!(world, world.run(["watch", "tokenizer-test"]));
+    seen!(world, world.run(["watch", "tokenizer-test", "--json"]));
+    seen!(world, world.run(["events", "tokenizer-test"]));
+    seen!(world, world.run(["events", "tokenizer-test", "--wait", "session_started"]));
+    seen!(world, world.run(["session", "events", "data-prep", "--wait", "session_started"]));
+    seen!(world, world.run(["session", "watch", "data-prep", "--max-wait", "1"]));
+}
+
+#[test]
 fn lists_of_an_old_server() {
     let world = World::like(Dialect::V22_09);
     let mut command = world.berth(["ps"]);

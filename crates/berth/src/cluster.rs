@@ -308,7 +308,7 @@ impl Cluster {
     async fn follow_events(self: Arc<Self>) {
         let mut rest = Duration::from_secs(5);
         loop {
-            if let Ok(mut events) = self.client.session_events().await {
+            if let Ok(mut events) = self.client.session_events(None).await {
                 rest = Duration::from_secs(5);
                 self.following_events.store(true, Ordering::Relaxed);
                 while let Ok(Some(event)) = events.next().await {

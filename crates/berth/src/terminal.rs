@@ -9,6 +9,7 @@
 mod demo;
 mod early;
 mod find;
+mod follow;
 mod manage;
 mod reach;
 mod rows;
@@ -25,6 +26,7 @@ pub use demo::{DemoGuard, running_demo};
 pub(crate) use early::open_guessed;
 pub use early::{EarlyStream, LikelySession};
 pub use find::{KnownName, Scope, known_names};
+pub use follow::{Follower, Happened};
 pub use manage::AppDetails;
 pub use reach::Reach;
 pub use ssh::{ProxyProgram, SessionName, SshWay};

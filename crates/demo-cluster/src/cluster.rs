@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -26,6 +26,8 @@ use crate::streams::Streams;
 
 /// Requests kept for [`Control::requests`](crate::Control::requests).
 const REQUEST_LOG: usize = 10_000;
+/// Output of a batch session's command, in the home.
+pub(crate) const BATCH_LOG: &str = "batch.log";
 /// Anonymous login cookies remembered.
 const ANONYMOUS_COOKIES: usize = 1_000;
 
@@ -62,6 +64,8 @@ pub(crate) struct Event {
     pub(crate) session_name: String,
     pub(crate) owner: usize,
     pub(crate) reason: String,
+    /// Of a batch session's command.
+    pub(crate) exit_code: Option<i32>,
 }
 
 /// What the cluster was started with.
@@ -118,6 +122,8 @@ pub(crate) struct Cluster {
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
     pub(crate) events: broadcast::Sender<Event>,
+    /// Changes when the streams of events are cut.
+    pub(crate) event_cuts: watch::Sender<()>,
     pub(crate) streams: Streams,
     pub(crate) faults: Faults,
     /// Random per start.
@@ -155,6 +161,7 @@ impl Cluster {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             events: broadcast::channel(256).0,
+            event_cuts: watch::Sender::new(()),
             streams: Streams::default(),
             faults: Faults::default(),
             run,
@@ -311,6 +318,36 @@ impl Cluster {
         Ok(())
     }
 
+    /// Runs the command of a batch session that has started, and ends the session with it.
+    pub(crate) async fn run_batch(&self, id: Uuid) {
+        let Some(session) = self.session_by_id(id) else { return };
+        let (Some(command), Some(container)) = (&session.command, &session.container) else { return };
+        let log = container.home.join(BATCH_LOG);
+        let exit = match container.processes.run_to_its_end(container, command, &log) {
+            Ok(exit) => tokio::select! {
+                exit = exit => exit.unwrap_or(-1),
+                () = container.gone.cancelled() => return,
+            },
+            Err(error) => {
+                tracing::warn!(session = %session.name, %error, "command of a batch session not run");
+                -1
+            }
+        };
+        let written = tokio::fs::read(&log).await.unwrap_or_default();
+        let mut state = self.state();
+        let Some(entry) = state.sessions.iter_mut().find(|entry| entry.id == id && entry.is_live()) else {
+            return;
+        };
+        entry.outcome = Some(exit);
+        entry.log = String::from_utf8_lossy(&written).into_owned();
+        let session = entry.clone();
+        drop(state);
+        let (event, reason) =
+            if exit == 0 { ("session_success", "task-done") } else { ("session_failure", "task-failed") };
+        self.announce(&session, event, reason);
+        self.terminate(id, if exit == 0 { "task-finished" } else { "task-failed" });
+    }
+
     /// Restarts a running session: another container on the same home. Does nothing to one that does not run.
     pub(crate) fn restart(&self, id: Uuid) -> Result<(), ContainerError> {
         let keeps_host_key = self.dialect().host_key_outlives_restarts();
@@ -426,6 +463,7 @@ impl Cluster {
             session_name: session.name.clone(),
             owner: session.owner,
             reason: reason.to_owned(),
+            exit_code: session.outcome,
         });
     }
 

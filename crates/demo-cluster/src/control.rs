@@ -172,6 +172,11 @@ impl Control {
         self.cluster.faults.clear();
     }
 
+    /// Ends the open streams of events, as a server does that restarts.
+    pub fn cut_event_streams(&self) {
+        self.cluster.event_cuts.send_replace(());
+    }
+
     /// Makes the open streams mute without closing them; they still answer pings.
     pub fn silence_streams(&self) {
         self.cluster.streams.set_mode(Mode::Mute);

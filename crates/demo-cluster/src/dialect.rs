@@ -111,6 +111,11 @@ impl Dialect {
         self >= Self::V26_9
     }
 
+    /// The end of a batch session's command comes with its exit code on 23.09.10, and with null on 26.9.6 (seen there).
+    pub(crate) fn events_have_exit_codes(self) -> bool {
+        self < Self::V26_9
+    }
+
     /// OTP refusals carry a `type` of their own from 25.9 on, before only a text (protocol.md 1.2).
     pub(crate) fn otp_has_type(self) -> bool {
         self >= Self::V25

@@ -177,6 +177,9 @@ pub(crate) fn sessions(now: OffsetDateTime, mut id_of: impl FnMut(&str) -> Uuid)
             terminated_at: ended_at,
             apps: apps_of(sample.image),
             bootstrap: None,
+            command: None,
+            outcome: None,
+            log: String::new(),
             container: None,
         }
     };

@@ -51,6 +51,12 @@ pub(crate) struct Session {
     pub(crate) apps: Vec<App>,
     /// Shell text run at the first start, from the create request.
     pub(crate) bootstrap: Option<String>,
+    /// Shell text of a batch session, which ends with it.
+    pub(crate) command: Option<String>,
+    /// What that has come to: its exit code.
+    pub(crate) outcome: Option<i32>,
+    /// What it has written, once it has ended.
+    pub(crate) log: String,
     /// The running container; present exactly while the status is `RUNNING`.
     pub(crate) container: Option<Arc<Container>>,
 }
@@ -93,6 +99,15 @@ impl Session {
             })
         });
         Value::Array(ports.collect())
+    }
+
+    /// `SUCCESS`, `FAILURE`, or `UNDEFINED` until it is known.
+    pub(crate) fn result(&self) -> &'static str {
+        match self.outcome {
+            None => "UNDEFINED",
+            Some(0) => "SUCCESS",
+            Some(_) => "FAILURE",
+        }
     }
 
     /// Slots as a JSON object of decimal strings.

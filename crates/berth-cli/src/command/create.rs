@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use berth::terminal::{CreateSession, CreatedSession};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::app::environment;
@@ -135,7 +135,8 @@ impl Create {
                 "apps": made.apps,
             }));
         }
-        self.tell(context, &made)
+        let has_run = self.session_type == "batch" && made.status == "TERMINATED";
+        if has_run { tell_result(context, &made).await } else { tell(context, &made) }
     }
 
     /// Looks at the session until it runs, has failed, or the time is up.
@@ -156,44 +157,6 @@ impl Create {
                 made.apps = session.apps.into_iter().map(|app| app.name).collect();
                 made.status = session.status;
                 return Ok(());
-            }
-        }
-    }
-
-    fn tell(&self, context: &Context, made: &CreatedSession) -> Result<u8, Failure> {
-        let output = &context.output;
-        let name = &made.name;
-        match made.status.as_str() {
-            "RUNNING" | "RUNNING_DEGRADED" => {
-                let how = if made.created { "created" } else { "already running" };
-                output.info(&format!("Session ID {name} is {how} and ready."));
-                if !made.apps.is_empty() {
-                    let apps = made.apps.join(", ");
-                    output.info(&format!("This session provides the following app services: {apps}"));
-                }
-                Ok(0)
-            }
-            "TIMEOUT" => Err(Failure::TooLate(format!("Session ID {name} is still on the job queue."))),
-            "TERMINATED" if self.session_type == "batch" => {
-                output.info(&format!("Session ID {name} has run to its end."));
-                Ok(0)
-            }
-            "TERMINATED" => {
-                output.failed(&format!(
-                    "Session ID {name} is already terminated. This may be an error in its image."
-                ));
-                Err(Failure::Said(1))
-            }
-            "ERROR" | "CANCELLED" => {
-                output.failed(&format!(
-                    "Session ID {name} has an error during scheduling/startup or cancelled: it is {}.",
-                    made.status
-                ));
-                Err(Failure::Said(1))
-            }
-            _ => {
-                output.info(&format!("Session ID {name} is enqueued for scheduling."));
-                Ok(0)
             }
         }
     }
@@ -244,6 +207,52 @@ impl Create {
             network: self.network.clone(),
         })
     }
+}
+
+fn tell(context: &Context, made: &CreatedSession) -> Result<u8, Failure> {
+    let output = &context.output;
+    let name = &made.name;
+    match made.status.as_str() {
+        "RUNNING" | "RUNNING_DEGRADED" => {
+            let how = if made.created { "created" } else { "already running" };
+            output.info(&format!("Session ID {name} is {how} and ready."));
+            if !made.apps.is_empty() {
+                let apps = made.apps.join(", ");
+                output.info(&format!("This session provides the following app services: {apps}"));
+            }
+            Ok(0)
+        }
+        "TIMEOUT" => Err(Failure::TooLate(format!("Session ID {name} is still on the job queue."))),
+        "TERMINATED" => {
+            output.failed(&format!(
+                "Session ID {name} is already terminated. This may be an error in its image."
+            ));
+            Err(Failure::Said(1))
+        }
+        "ERROR" | "CANCELLED" => {
+            output.failed(&format!(
+                "Session ID {name} has an error during scheduling/startup or cancelled: it is {}.",
+                made.status
+            ));
+            Err(Failure::Said(1))
+        }
+        _ => {
+            output.info(&format!("Session ID {name} is enqueued for scheduling."));
+            Ok(0)
+        }
+    }
+}
+
+/// What the command of a batch session has come to.
+async fn tell_result(context: &Context, made: &CreatedSession) -> Result<u8, Failure> {
+    let row = context.berth.session_row(&made.id, &["result"]).await?;
+    let result = row.get("result").and_then(Value::as_str).unwrap_or_default();
+    if result == "FAILURE" {
+        context.output.failed(&format!("Session ID {} has run, and its command has failed.", made.name));
+        return Err(Failure::Said(1));
+    }
+    context.output.info(&format!("Session ID {} has run to its end.", made.name));
+    Ok(0)
 }
 
 /// A time as servers read it: a number, perhaps with a unit.

@@ -70,6 +70,7 @@ pub(super) async fn create(State(cluster): Shared, caller: Caller, body: Bytes) 
         )
         .with("data", json!({"existingSessionId": existing.id})));
     }
+    let is_batch = text(["type", "type"]).is_some_and(|kind| kind.eq_ignore_ascii_case("batch"));
     let session = Session {
         id: Uuid::new_v4(),
         name: name.to_owned(),
@@ -87,6 +88,9 @@ pub(super) async fn create(State(cluster): Shared, caller: Caller, body: Bytes) 
         terminated_at: None,
         apps: sample::apps_of(image),
         bootstrap: text(["bootstrap_script", "bootstrap_script"]).map(str::to_owned),
+        command: text(["startupCommand", "startup_command"]).filter(|_| is_batch).map(str::to_owned),
+        outcome: None,
+        log: String::new(),
         container: None,
     };
     let id = session.id;
@@ -123,6 +127,8 @@ fn bring_up(cluster: &Arc<Cluster>, id: Uuid) -> tokio::task::JoinHandle<()> {
             tracing::warn!(%error, "a demo session did not start");
             cluster.terminate(id, "failed-to-start");
         }
+        let tasks = cluster.tasks.clone();
+        tasks.spawn(async move { cluster.run_batch(id).await });
     })
 }
 

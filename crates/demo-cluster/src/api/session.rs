@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::{Query, Shared, only_keys, parse_object};
-use crate::cluster::{Caller, Lookup};
+use crate::cluster::{BATCH_LOG, Caller, Lookup};
 use crate::problem::Problem;
 use crate::session::{Session, iso, now};
 
@@ -85,7 +85,10 @@ pub(super) async fn logs(
     if let Some(container) = &session.container {
         let log = container.home.join("logs").join("train-0001.log");
         text.push_str(&tokio::fs::read_to_string(log).await.unwrap_or_default());
+        let own = tokio::fs::read(container.home.join(BATCH_LOG)).await.unwrap_or_default();
+        text.push_str(&String::from_utf8_lossy(&own));
     }
+    text.push_str(&session.log);
     Ok(axum::Json(json!({"result": {"logs": text}})).into_response())
 }
 

@@ -194,7 +194,7 @@ fn session_row(cluster: &Cluster, session: &Session) -> Value {
         "status": session.status, "status_info": session.status_info, "status_data": "{}",
         "status_changed": iso(session.status_changed), "created_at": iso(session.created_at),
         "terminated_at": session.terminated_at.map(iso), "starts_at": null, "startup_command": null,
-        "result": "UNDEFINED", "priority": 10, "num_queries": 0, "commit_status": "ready",
+        "result": session.result(), "priority": 10, "num_queries": 0, "commit_status": "ready",
         "abusing_reports": [], "containers": containers(session), "dependencies": [],
     });
     let resources = json!({

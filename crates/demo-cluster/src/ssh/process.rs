@@ -89,9 +89,13 @@ pub(super) fn pty_size(size: Size) -> pty_process::Size {
     pty_process::Size::new(size.rows, size.columns)
 }
 
-/// A start-up script as a command that has yet to be spawned.
-pub(super) fn bootstrap_command(container: &Container, script: &str) -> io::Result<std::process::Command> {
-    let log = std::fs::File::create(container.home.join("bootstrap.log"))?;
+/// Shell text, with its output in a file, as a command that has yet to be spawned.
+pub(super) fn logged_command(
+    container: &Container,
+    script: &str,
+    log: &Path,
+) -> io::Result<std::process::Command> {
+    let log = std::fs::File::create(log)?;
     let mut command = command(container, &Program::Exec(script.as_bytes().to_vec()))?.into_std();
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     #[cfg(unix)]

@@ -5,10 +5,11 @@
 //! mark in their environment, so that nothing survives the demo cluster.
 
 use std::collections::HashSet;
-#[cfg(target_os = "linux")]
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -61,21 +62,30 @@ impl Processes {
 
     /// Runs a start-up script in the session, with its output in `bootstrap.log`.
     pub(crate) fn run_bootstrap(&self, container: &Container, script: &str) {
-        let command = super::process::bootstrap_command(container, script);
-        let outcome = command.and_then(|mut command| command.spawn());
-        match outcome {
-            Ok(mut child) => {
-                let entry = self.register(child.id());
-                let wait = std::thread::Builder::new().name("demo-bootstrap".into()).spawn(move || {
-                    let _ = child.wait();
-                    drop(entry);
-                });
-                if let Err(error) = wait {
-                    tracing::warn!(%error, "nobody waits for the start-up script");
-                }
-            }
-            Err(error) => tracing::warn!(%error, "start-up script not run"),
+        let log = container.home.join("bootstrap.log");
+        if let Err(error) = self.run_to_its_end(container, script, &log) {
+            tracing::warn!(%error, "start-up script not run");
         }
+    }
+
+    /// Runs shell text in the session, with its output in a file. Gives its exit code when it has ended, -1 for a
+    /// signal.
+    pub(crate) fn run_to_its_end(
+        &self,
+        container: &Container,
+        script: &str,
+        log: &Path,
+    ) -> io::Result<oneshot::Receiver<i32>> {
+        let mut child = super::process::logged_command(container, script, log)?.spawn()?;
+        let entry = self.register(child.id());
+        let (tell, told) = oneshot::channel();
+        std::thread::Builder::new().name("demo-script".into()).spawn(move || {
+            let code = child.wait().ok().and_then(|status| status.code()).unwrap_or(-1);
+            drop(entry);
+            // Nobody may want to know.
+            let _ = tell.send(code);
+        })?;
+        Ok(told)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<u32>> {
