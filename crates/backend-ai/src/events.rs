@@ -45,8 +45,8 @@ impl std::fmt::Debug for SessionEvents {
 }
 
 impl Client {
-    /// Subscribes to the events of the user's own sessions, or of those of `owner`, an access key, for administrators.
-    /// Administrators are told of others, too (seen on 23.09.10).
+    /// Subscribes to the events of the user's own sessions; administrators are told of others, too. Those of another
+    /// `owner`, by their access key, are for administrators only.
     pub async fn session_events(&self, owner: Option<&str>) -> Result<SessionEvents, Error> {
         let mut path = "/events/session?sessionName=*".to_owned();
         if let Some(owner) = owner {
@@ -73,7 +73,8 @@ impl Client {
 }
 
 impl SessionEvents {
-    /// The next event. Nothing is lost when nobody waits for it to the end. `None` once the server ends the stream, which it does in good health too: open it again.
+    /// The next event; `None` once the server ends the stream, which it does in good health too: open it again.
+    /// Nothing is lost when the waiting is broken off.
     pub async fn next(&mut self) -> Result<Option<SessionEvent>, Error> {
         loop {
             while let Some(line) = self.lines.next()? {

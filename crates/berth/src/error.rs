@@ -586,9 +586,11 @@ pub(crate) fn sign_in(error: &SignInError, address: &str, user: &str) -> Error {
             "This account must set up two-factor authentication first.",
             "Do it once in the WebUI, then sign in here.",
         ),
-        S::PasswordExpired => {
-            Error::new("password-expired", "The password has expired.", "Choose a new one to go on.")
-        }
+        S::PasswordExpired => Error::new(
+            "password-expired",
+            "The password has expired.",
+            "Sign in with it once more; you then choose a new one.",
+        ),
         S::TooManyLogins => Error::new(
             "too-many-logins",
             "The account is signed in at as many places as it may be.",

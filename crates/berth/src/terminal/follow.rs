@@ -48,6 +48,8 @@ pub struct Follower {
     told: HashSet<String>,
     /// Those of them that the server has not sent yet.
     made_up: HashSet<String>,
+    /// A status that no event has led to yet.
+    suspected: Option<String>,
     due: VecDeque<Happened>,
     /// The last status.
     status: String,
@@ -77,6 +79,7 @@ impl Berth {
             has_looked: false,
             told: HashSet::new(),
             made_up: HashSet::new(),
+            suspected: None,
             due: VecDeque::new(),
             status: session.status.clone(),
         })
@@ -187,20 +190,32 @@ impl Follower {
         });
         let row = asked.await?.ok_or_else(|| crate::error::session_unknown(&self.name, &[]))?;
         let text = |key: &str| row.get(key).and_then(Value::as_str).unwrap_or_default();
-        for event in reached(text("status"), text("type"), text("result")) {
-            if self.told.insert(event.to_owned()) {
-                let before = !self.has_looked;
-                if !before {
-                    self.made_up.insert(event.to_owned());
-                }
-                let data = json!({
-                    "reason": text("status_info"), "sessionName": self.name, "sessionId": self.id, "exitCode": null,
-                });
-                let data = data.as_object().cloned().unwrap_or_default();
-                self.due.push_back(Happened { event: event.to_owned(), data, before });
-            }
+        let status = text("status");
+        let missing: Vec<&str> = reached(status, text("type"), text("result"))
+            .into_iter()
+            .filter(|event| !self.told.contains(*event))
+            .collect();
+        let before = !self.has_looked;
+        // The event says more than the list, and may be on its way.
+        let is_certain = before || self.events.is_none() || self.suspected.as_deref() == Some(status);
+        if !missing.is_empty() && !is_certain {
+            self.suspected = Some(status.to_owned());
+            self.look_at = Instant::now() + LOOK_SOON;
+            return Ok(());
         }
-        self.status = text("status").to_owned();
+        for event in missing {
+            self.told.insert(event.to_owned());
+            if !before {
+                self.made_up.insert(event.to_owned());
+            }
+            let data = json!({
+                "reason": text("status_info"), "sessionName": self.name, "sessionId": self.id, "exitCode": null,
+            });
+            let data = data.as_object().cloned().unwrap_or_default();
+            self.due.push_back(Happened { event: event.to_owned(), data, before });
+        }
+        self.status = status.to_owned();
+        self.suspected = None;
         self.has_looked = true;
         self.look_at = Instant::now() + LOOK;
         Ok(())

@@ -87,8 +87,9 @@ pub(super) async fn logs(
         text.push_str(&tokio::fs::read_to_string(log).await.unwrap_or_default());
         let own = tokio::fs::read(container.home.join(BATCH_LOG)).await.unwrap_or_default();
         text.push_str(&String::from_utf8_lossy(&own));
+    } else {
+        text.push_str(&session.log);
     }
-    text.push_str(&session.log);
     Ok(axum::Json(json!({"result": {"logs": text}})).into_response())
 }
 
