@@ -1,7 +1,6 @@
 //! Starting programs inside a session: their command line, environment, pipes or terminal.
 
 use std::io;
-#[cfg(unix)]
 use std::path::Path;
 use std::process::Stdio;
 
