@@ -30,6 +30,7 @@ export function NewPasswordForm({
   const id = useId();
   const [password, setPassword] = useState("");
   const [again, setAgain] = useState("");
+  const [shown, setShown] = useState(false);
   const [wrong, setWrong] = useState<Wrong>(null);
   const first = useRef<InputRef>(null);
   const second = useRef<InputRef>(null);
@@ -71,8 +72,9 @@ export function NewPasswordForm({
         label={t("newPassword.password")}
         error={wrong === "absent" ? t("newPassword.absent") : undefined}
       >
-        <Input.Password
+        <Input
           ref={first}
+          type={shown ? "text" : "password"}
           id={`${id}-new`}
           value={password}
           onChange={(event) => {
@@ -95,6 +97,8 @@ export function NewPasswordForm({
       >
         <Input.Password
           ref={second}
+          // One for both fields, behind them: Tab leads from field to field.
+          visibilityToggle={{ visible: shown, onVisibleChange: setShown }}
           id={`${id}-again`}
           value={again}
           onChange={(event) => {
