@@ -105,7 +105,6 @@ fn following() {
     seen!(world, world.run(["events", "tokenizer-test"]));
     seen!(world, world.run(["events", "tokenizer-test", "--wait", "session_started"]));
     seen!(world, world.run(["session", "events", "data-prep", "--wait", "session_started"]));
-    seen!(world, world.run(["session", "watch", "data-prep", "--max-wait", "1"]));
 }
 
 #[test]

@@ -172,6 +172,11 @@ impl Control {
         self.cluster.faults.clear();
     }
 
+    /// How many streams of events are open.
+    pub fn event_streams(&self) -> usize {
+        self.cluster.events.receiver_count()
+    }
+
     /// Ends the open streams of events, as a server does that restarts.
     pub fn cut_event_streams(&self) {
         self.cluster.event_cuts.send_replace(());

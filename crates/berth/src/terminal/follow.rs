@@ -68,7 +68,7 @@ impl Berth {
     /// `not-signed-in`.
     pub fn follow_session(&self, session: &Session, owner: Option<&str>) -> Result<Follower, Error> {
         let now = Instant::now();
-        Ok(Follower {
+        let mut follower = Follower {
             cluster: self.signed_in()?,
             id: session.id.clone(),
             name: session.name.clone(),
@@ -82,7 +82,13 @@ impl Berth {
             suspected: None,
             due: VecDeque::new(),
             status: session.status.clone(),
-        })
+        };
+        // Of one that is over, the look tells more.
+        if !is_over(&session.status) {
+            let events = reached(&session.status, &session.session_type, "");
+            follower.make_up(&events, session.status_info.as_deref().unwrap_or_default(), true);
+        }
+        Ok(follower)
     }
 }
 
@@ -143,7 +149,7 @@ impl Follower {
     }
 
     fn has_ended(&self) -> bool {
-        self.has_looked && matches!(self.status.as_str(), "TERMINATED" | "CANCELLED" | "ERROR")
+        self.has_looked && is_over(&self.status)
     }
 
     /// Without a stream the looks alone must do: proxies exist that let none through.
@@ -183,6 +189,18 @@ impl Follower {
         self.due.push_back(Happened { event, data, before: false });
     }
 
+    /// Puts events that nobody sent in line.
+    fn make_up(&mut self, events: &[&str], reason: &str, before: bool) {
+        for event in events {
+            self.told.insert((*event).to_owned());
+            let data = json!({
+                "reason": reason, "sessionName": self.name, "sessionId": self.id, "exitCode": null,
+            });
+            let data = data.as_object().cloned().unwrap_or_default();
+            self.due.push_back(Happened { event: (*event).to_owned(), data, before });
+        }
+    }
+
     async fn look(&mut self) -> Result<(), Error> {
         let asked = self.cluster.call(|c| {
             let id = self.id.clone();
@@ -195,28 +213,21 @@ impl Follower {
             .into_iter()
             .filter(|event| !self.told.contains(*event))
             .collect();
-        let before = !self.has_looked;
         // The event says more than the list, and may be on its way.
-        let is_certain = before || self.events.is_none() || self.suspected.as_deref() == Some(status);
+        let was_over = !self.has_looked && is_over(&self.status);
+        let is_certain = was_over || self.events.is_none() || self.suspected.as_deref() == Some(status);
+        self.has_looked = true;
         if !missing.is_empty() && !is_certain {
             self.suspected = Some(status.to_owned());
             self.look_at = Instant::now() + LOOK_SOON;
             return Ok(());
         }
-        for event in missing {
-            self.told.insert(event.to_owned());
-            if !before {
-                self.made_up.insert(event.to_owned());
-            }
-            let data = json!({
-                "reason": text("status_info"), "sessionName": self.name, "sessionId": self.id, "exitCode": null,
-            });
-            let data = data.as_object().cloned().unwrap_or_default();
-            self.due.push_back(Happened { event: event.to_owned(), data, before });
+        if !was_over {
+            self.made_up.extend(missing.iter().map(|event| (*event).to_owned()));
         }
+        self.make_up(&missing, text("status_info"), was_over);
         self.status = status.to_owned();
         self.suspected = None;
-        self.has_looked = true;
         self.look_at = Instant::now() + LOOK;
         Ok(())
     }
@@ -230,6 +241,10 @@ async fn next_event(
         Some(events) => events.next().await,
         None => std::future::pending().await,
     }
+}
+
+fn is_over(status: &str) -> bool {
+    matches!(status, "TERMINATED" | "CANCELLED" | "ERROR")
 }
 
 /// What must have happened to a session that is in this state.
