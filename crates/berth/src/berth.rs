@@ -279,9 +279,23 @@ impl Berth {
                 tracing::warn!(error = %e.message, "cannot keep the profile");
             }
         }
-        match same {
-            Some(cluster) => cluster.signed_in_again(account.clone(), renewal),
-            None => self.activate(Cluster::new(client, account.clone(), renewal, self.events.clone())).await,
+        // A command looks where it was told to.
+        let is_kept = secret_place != SecretPlace::Memory && request.mode == AccessMode::Session;
+        let kept = (is_kept && renewal.is_some() && !self.is_unattended())
+            .then(|| self.kept_password(&account.profile_id, user));
+        let cluster = match same {
+            Some(cluster) => {
+                cluster.signed_in_again(account.clone(), renewal);
+                cluster
+            }
+            None => {
+                let cluster = Cluster::new(client, account.clone(), renewal, self.events.clone());
+                self.activate(Arc::clone(&cluster)).await;
+                cluster
+            }
+        };
+        if let Some(kept) = kept {
+            cluster.kept_by(kept);
         }
         if self.is_unattended() {
             self.keep_login();

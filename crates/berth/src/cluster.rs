@@ -25,9 +25,10 @@ const POLL_WITH_EVENTS: Duration = Duration::from_secs(30);
 /// Bursts of events (a session passes six states in a second) cost one list.
 const AFTER_EVENT: Duration = Duration::from_millis(500);
 
-/// Finds credentials when they are first needed: asking a keychain may take long or bother the user.
+/// Finds credentials when they are needed: asking a keychain may take long or bother the user, and what it holds may
+/// have been changed by another host.
 pub(crate) type FindCredentials =
-    Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Option<Credentials>> + Send>> + Send>;
+    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Option<Credentials>> + Send>> + Send + Sync>;
 
 /// Whether the login works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +53,7 @@ pub(crate) struct Cluster {
     account: Mutex<Account>,
     /// Remembered credentials for silent renewal; taken away once the server refuses them.
     renewal: Mutex<Option<Credentials>>,
-    /// Where they are found, if nobody has looked yet.
+    /// Where they are kept.
     find: Mutex<Option<FindCredentials>>,
     /// Nobody is there to sign in again, so nothing waits for that.
     unattended: AtomicBool,
@@ -113,6 +114,16 @@ impl Cluster {
         *lock(&self.find) = find;
     }
 
+    /// Says where the credentials are kept that this login was made with.
+    pub(crate) fn kept_by(&self, find: FindCredentials) {
+        *lock(&self.find) = Some(find);
+    }
+
+    async fn found_credentials(&self) -> Option<Credentials> {
+        let find = lock(&self.find).clone()?;
+        find().await
+    }
+
     /// Whether remembered credentials turned out to be wrong.
     pub(crate) fn refused_credentials(&self) -> bool {
         self.refused.load(Ordering::Relaxed)
@@ -159,16 +170,14 @@ impl Cluster {
                 return Ok(());
             }
             let mut credentials = lock(&self.renewal).clone();
-            let find = if credentials.is_none() { lock(&self.find).take() } else { None };
-            if let Some(find) = find {
-                credentials = find().await;
-                lock(&self.renewal).clone_from(&credentials);
+            if credentials.is_none() {
+                credentials = self.found_credentials().await;
             }
-            if let (Some(credentials), false) = (credentials, self.is_sign_in_needed()) {
-                match self.client.sign_in(&credentials).await {
+            while let (Some(tried), false) = (credentials.take(), self.is_sign_in_needed()) {
+                match self.client.sign_in(&tried).await {
                     Ok(_) => {
                         tracing::info!("login renewed with the remembered credentials");
-                        self.signed_in_again(self.account(), None);
+                        self.signed_in_again(self.account(), Some(tried));
                         return Ok(());
                     }
                     // The server is away, which says nothing about the credentials.
@@ -179,8 +188,12 @@ impl Cluster {
                     }
                     Err(e) => {
                         tracing::warn!(error = %e, "the remembered credentials were refused");
-                        *lock(&self.renewal) = None;
-                        if matches!(e, backend_ai::SignInError::WrongCredentials) {
+                        let was_in_memory = lock(&self.renewal).take().is_some();
+                        if was_in_memory {
+                            // Another host may have remembered others since.
+                            credentials = self.found_credentials().await.filter(|found| *found != tried);
+                        }
+                        if credentials.is_none() && matches!(e, backend_ai::SignInError::WrongCredentials) {
                             self.refused.store(true, Ordering::Relaxed);
                         }
                     }
@@ -216,10 +229,9 @@ impl Cluster {
         self.refresh.notify_one();
     }
 
-    /// Notes other credentials for renewals, and where they are kept.
+    /// Notes other credentials for renewals, and in what kind of place they are kept.
     pub(crate) fn remembers(&self, account: Account, renewal: Credentials) {
         *lock(&self.account) = account;
-        *lock(&self.find) = None;
         *lock(&self.renewal) = Some(renewal);
     }
 

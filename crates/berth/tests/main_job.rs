@@ -174,6 +174,22 @@ async fn a_remembered_login_is_renewed_without_a_word() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_password_changed_by_another_host_renews_the_login_here() {
+    let bench = Bench::new().await;
+    bench.berth.sign_in(bench.request(AccessMode::Session, true)).await.unwrap();
+    let session = bench.running(0).await;
+    let other = support::start(&bench.home.path().join("data"));
+    other.sign_in(bench.request(AccessMode::Session, true)).await.unwrap();
+    other.change_password(&bench.cluster.account().password, "winter 2026").await.unwrap();
+    bench.cluster.control().expire_logins();
+    // Both have the new one now: this one from the place that both remember in.
+    bench.berth.connect(&session.id, SSHD).await.unwrap();
+    bench.cluster.control().expire_logins();
+    other.refresh_sessions().await.unwrap();
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_ends_ends_its_ssh_and_says_why() {
     let bench = Bench::signed_in().await;
     let session = bench.running(0).await;

@@ -218,13 +218,15 @@ impl Berth {
     /// The credentials that a way brings with it for the time when its login has expired.
     pub(crate) fn find(self: &Arc<Self>, way: &Reach) -> Option<FindCredentials> {
         let (user, password) = match way {
-            Reach::Profile { profile, .. } => return profile.remembered.then(|| self.find_later(profile)),
+            Reach::Profile { profile, .. } => {
+                return profile.remembered.then(|| self.kept_password(&profile.id, &profile.user));
+            }
             Reach::Keypair { .. } => return None,
             Reach::Password { user, password, .. } => (user.clone(), password.clone()),
             Reach::Demo(access) => (access.email.clone(), access.password.clone()),
         };
         let credentials = Credentials::Password { user, password, otp: None, force: false };
-        Some(Box::new(move || Box::pin(std::future::ready(Some(credentials)))))
+        Some(Arc::new(move || Box::pin(std::future::ready(Some(credentials.clone())))))
     }
 
     /// Goes on with the kept login, if there is one.
@@ -378,11 +380,13 @@ impl Berth {
         SecretStore::look_up(self.options.secrets, self.options.paths.secrets(), id).await
     }
 
-    fn find_later(self: &Arc<Self>, profile: &Profile) -> FindCredentials {
-        let (me, id, user) = (Arc::clone(self), profile.id.clone(), profile.user.clone());
-        Box::new(move || {
+    /// Looks the password of a profile up where it is remembered.
+    pub(crate) fn kept_password(self: &Arc<Self>, id: &str, user: &str) -> FindCredentials {
+        let (me, id, user) = (Arc::downgrade(self), id.to_owned(), user.to_owned());
+        Arc::new(move || {
+            let (me, id, user) = (me.clone(), id.clone(), user.clone());
             Box::pin(async move {
-                let password = me.secret(&id).await?;
+                let password = me.upgrade()?.secret(&id).await?;
                 Some(Credentials::Password { user, password, otp: None, force: false })
             })
         })

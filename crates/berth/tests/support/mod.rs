@@ -103,7 +103,7 @@ impl Bench {
     }
 }
 
-fn start(data: &Path) -> Arc<Berth> {
+pub(crate) fn start(data: &Path) -> Arc<Berth> {
     Berth::start(Options {
         paths: Paths::at(data.to_owned()).unwrap(),
         secrets: SecretsChoice::File,
