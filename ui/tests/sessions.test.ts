@@ -160,12 +160,29 @@ describe("the launcher", () => {
     await w.click("session-apps-data-prep");
     await w.reads("launcher-error", "“data-prep” is PREPARING");
     expect(await w.attribute("launcher-error", "data-code")).toBe("session-not-running");
+    await w.hold("sessionApps");
     const running = sessions.map((s) => (s.name === "data-prep" ? { ...s, status: "RUNNING" } : s));
     await w.emit({
       kind: "sessionsChanged",
       list: { profileId: "p-hanbit", sessions: running, fetchedAt: ago(0), stale: null },
     });
     await expect.poll(async () => (await w.calls("sessionApps")).length).toBe(2);
+    // Until there is an answer, what was said stays.
+    await w.page.locator("[data-testid=retry].ant-btn-loading").waitFor();
+    await w.seen("launcher-error");
+    await w.release("sessionApps");
+    await w.page.locator("[data-testid=retry]:not(.ant-btn-loading)").waitFor();
+    await w.seen("launcher-error");
+  });
+
+  test("asks again for the apps of a session when told to", async () => {
+    const w = await signedIn();
+    await w.failNext("sessionApps", "gateway", { address: "https://ai.example" });
+    await w.click("session-apps-vision-train");
+    await w.reads("launcher-error", "cannot reach its manager");
+    await w.click("retry");
+    await w.seen("launcher-app-sshd");
+    await w.gone("launcher-error");
   });
 
   test("shows in place why an app did not open, and tries again", async () => {

@@ -4,7 +4,16 @@ import { useTranslation } from "react-i18next";
 import type { Failure } from "../backend/backend";
 import { useScreen } from "../state/screen";
 
-export function Recover({ failure, onRetry }: { failure: Failure; onRetry: () => void }) {
+export function Recover({
+  failure,
+  onRetry,
+  busy = false,
+}: {
+  failure: Failure;
+  onRetry: () => void;
+  /** It is being tried again. */
+  busy?: boolean;
+}) {
   const { t } = useTranslation();
   const { askSignIn } = useScreen();
   return failure.code === "not-signed-in" ? (
@@ -12,7 +21,7 @@ export function Recover({ failure, onRetry }: { failure: Failure; onRetry: () =>
       {t("signInAgain.action")}
     </Button>
   ) : (
-    <Button size="small" onClick={onRetry} data-testid="retry">
+    <Button size="small" onClick={onRetry} loading={busy} data-testid="retry">
       {t("common.retry")}
     </Button>
   );

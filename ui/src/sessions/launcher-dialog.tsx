@@ -2,7 +2,7 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Skeleton } from "antd";
 import { LoaderCircle } from "lucide-react";
-import { useEffect } from "react";
+import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Failure } from "../backend/backend";
 import { useBackend } from "../backend/context";
@@ -74,13 +74,16 @@ function Apps({ sessionId, status, logins }: { sessionId: string; status: string
     if (expired) askSignIn(true);
   }, [expired, askSignIn]);
 
-  if (apps.error !== null) {
+  // A refusal stays until there is another answer, so that it does not blink at each step of a starting session.
+  const [refusal, setRefusal] = useState<Failure | null>(null);
+  if (!apps.isFetching && refusal !== apps.error) setRefusal(apps.error);
+  if (refusal !== null) {
     return (
       <FailureAlert
-        failure={apps.error}
-        type={apps.error.code === "session-not-running" ? "warning" : "error"}
+        failure={refusal}
+        type={refusal.code === "session-not-running" ? "warning" : "error"}
         testId="launcher-error"
-        action={<Recover failure={apps.error} onRetry={() => void refetch()} />}
+        action={<Recover failure={refusal} onRetry={() => void refetch()} busy={apps.isFetching} />}
       />
     );
   }
