@@ -41,6 +41,15 @@ pub(crate) async fn change_expired_password(
 }
 
 #[tauri::command]
+pub(crate) async fn change_password(
+    shell: State<'_, Shell>,
+    current: String,
+    password: String,
+) -> Result<(), Error> {
+    shell.berth().change_password(&current, &password).await
+}
+
+#[tauri::command]
 pub(crate) async fn sign_in_demo(shell: State<'_, Shell>) -> Result<Account, Error> {
     shell.sign_in_demo().await
 }

@@ -61,6 +61,7 @@ pub fn run() -> ExitCode {
             commands::probe_server,
             commands::sign_in,
             commands::change_expired_password,
+            commands::change_password,
             commands::sign_in_demo,
             commands::sign_out,
             commands::forget_profile,

@@ -155,3 +155,30 @@ describe("on every screen", () => {
     }
   });
 });
+
+test("the password is changed from the user menu", async () => {
+  const w = await openWindow("signed-in");
+  await w.click("user-menu");
+  await w.click("user-menu-password");
+  await w.focusOn("change-password-current");
+  await w.screenshot("change-password");
+  await w.page.keyboard.press("Enter");
+  await w.page.getByText("Enter your current password.").waitFor();
+  await w.focusOn("change-password-current");
+  await w.page.keyboard.type("wrong");
+  await w.page.keyboard.press("Tab");
+  await w.page.keyboard.type("winter2026");
+  await w.page.keyboard.press("Tab");
+  await w.page.keyboard.type("winter2026");
+  await w.page.keyboard.press("Enter");
+  await w.reads("change-password-error", "The current password is wrong.");
+  await w.focusOn("change-password-current");
+  await w.page.keyboard.type("summer2025");
+  await w.page.keyboard.press("Enter");
+  await w.page.getByText("The password has been changed.").waitFor();
+  await w.gone("change-password-dialog");
+  expect(await w.calls("changePassword")).toEqual([
+    ["wrong", "winter2026"],
+    ["summer2025", "winter2026"],
+  ]);
+});

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use demo_cluster::{DemoCluster, Options};
+use fantoccini::key::Key;
 
 use crate::bench::Bench;
 use crate::desk;
@@ -120,7 +121,8 @@ async fn an_expired_login_is_asked_for_again_and_the_port_stays() -> Result<()> 
     Ok(())
 }
 
-/// A login that is remembered is renewed without asking, and is there again after a restart; ports are not.
+/// A login that is remembered is renewed without asking, also with a password changed since, and is there again after a
+/// restart; ports are not.
 async fn remembered(bench: &Bench) -> Result<()> {
     let cluster = DemoCluster::start(Options::default()).await?;
     let account = cluster.account();
@@ -131,6 +133,14 @@ async fn remembered(bench: &Bench) -> Result<()> {
     ensure!(app.script(REMEMBER).await? == true, "“Remember me” is not offered first where it is safe");
     app.click("signin-submit").await?;
     let shown = steps::connect(&app, "data-prep").await?;
+    steps::close_dialog(bench, &app, "connection-dialog").await?;
+    app.click("user-menu").await?;
+    app.click("user-menu-password").await?;
+    app.fill("change-password-current", &account.password).await?;
+    app.fill("new-password-first", "winter 2026").await?;
+    app.fill("new-password-again", "winter 2026").await?;
+    app.press("new-password-again", Key::Enter).await?;
+    app.gone("change-password-dialog").await?;
 
     cluster.control().expire_logins();
     let said = openssh::paste(&shown.ssh_command, bench.home(), "echo $((6 * 7))\nexit\n").await?;

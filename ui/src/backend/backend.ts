@@ -34,6 +34,7 @@ export interface Backend {
   probeServer(address: string, tls: TlsChoice): Promise<ServerInfo>;
   signIn(request: SignInRequest): Promise<SignInOutcome>;
   changeExpiredPassword(request: SignInRequest, password: string): Promise<null>;
+  changePassword(current: string, password: string): Promise<null>;
   signInDemo(): Promise<Account>;
   signOut(): Promise<null>;
   forgetProfile(id: string): Promise<null>;

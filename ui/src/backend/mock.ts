@@ -126,6 +126,13 @@ export function mockBackend(scenario: string): Backend {
     return who;
   };
 
+  function takePassword(password: string): void {
+    if (password.length < 8) {
+      throw failure("new-password-refused", { said: "The password must have at least 8 characters." });
+    }
+    newPassword = password;
+  }
+
   function portFor(): { port: number; portReason: PortReason } {
     const preferred = settings.preferredSshPort;
     const holder = [...connections.values()].find((c) => c.port === preferred);
@@ -193,10 +200,13 @@ export function mockBackend(scenario: string): Backend {
       }),
     changeExpiredPassword: (request, password) =>
       answer("changeExpiredPassword", [request, password], () => {
-        if (password.length < 8) {
-          throw failure("new-password-refused", { said: "The password must have at least 8 characters." });
-        }
-        newPassword = password;
+        takePassword(password);
+        return null;
+      }),
+    changePassword: (now, password) =>
+      answer("changePassword", [now, password], () => {
+        if (now === "wrong") throw failure("wrong-password");
+        takePassword(password);
         return null;
       }),
     signInDemo: () => answer("signInDemo", [], () => signedIn(demoAccount)),

@@ -9,6 +9,7 @@ export const tauriBackend: Backend = {
   probeServer: (address, tls) => invoke("probe_server", { address, tls }),
   signIn: (request) => invoke("sign_in", { request }),
   changeExpiredPassword: (request, password) => invoke("change_expired_password", { request, password }),
+  changePassword: (current, password) => invoke("change_password", { current, password }),
   signInDemo: () => invoke("sign_in_demo"),
   signOut: () => invoke("sign_out"),
   forgetProfile: (id) => invoke("forget_profile", { id }),

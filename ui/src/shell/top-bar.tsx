@@ -1,12 +1,13 @@
 /** Which cluster this is and how far to trust the way to it; the user menu at the right. */
 import { Button, Dropdown, Tag, Tooltip } from "antd";
-import { ChevronDown, CircleUserRound, Info, LogOut, Settings2 } from "lucide-react";
+import { ChevronDown, CircleUserRound, Info, KeyRound, LogOut, Settings2 } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Account } from "../bindings/Account";
 import { addressHost } from "../lib/format";
 import { useConnections } from "../state/live";
 import { useScreen } from "../state/screen";
+import { ChangePasswordDialog } from "./change-password";
 import { OpenWebUi } from "./open-web-ui";
 import { SignOutDialog, useSignOut } from "./sign-out";
 
@@ -53,6 +54,9 @@ function UserMenu({ account }: { account: Account }) {
   const { goTo, showAbout } = useScreen();
   const signOut = useSignOut();
   const [asking, setAsking] = useState(false);
+  const [changing, setChanging] = useState(false);
+  // A keypair has none, and the demo cluster's is new at each start.
+  const hasPassword = account.server.mode === "session" && !account.demo;
   const open = useConnections().filter((c) => c.state !== "stopped").length;
 
   return (
@@ -88,6 +92,16 @@ function UserMenu({ account }: { account: Account }) {
               label: <span data-testid="user-menu-settings">{t("nav.settings")}</span>,
               onClick: () => goTo("settings"),
             },
+            ...(hasPassword
+              ? [
+                  {
+                    key: "password",
+                    icon: <KeyRound size={15} />,
+                    label: <span data-testid="user-menu-password">{t("changePassword.action")}</span>,
+                    onClick: () => setChanging(true),
+                  },
+                ]
+              : []),
             { type: "divider" },
             {
               key: "signout",
@@ -104,6 +118,7 @@ function UserMenu({ account }: { account: Account }) {
           <ChevronDown size={13} aria-hidden />
         </Button>
       </Dropdown>
+      <ChangePasswordDialog open={changing} onClose={() => setChanging(false)} />
       <SignOutDialog ports={open} open={asking} onClose={() => setAsking(false)} />
     </>
   );
