@@ -363,13 +363,8 @@ async fn an_idle_ssh_survives_the_sweeps_of_the_webservers_pool() {
     let mut ssh = support::spawn(&format!("{} cat", connection.commands[0].line));
     assert_eq!(echoed(&mut ssh, "before\n").await, "before\n");
     let control = bench.cluster.control();
-    let refreshed = || {
-        let asked = control.requests();
-        asked.iter().filter(|r| r.query.as_deref().is_some_and(|q| q.contains("no-such-app"))).count()
-    };
     control.sweep_webserver_pool();
-    let before = refreshed();
-    bench.until(|_| refreshed() > before).await;
+    bench.until(|_| control.is_webserver_pool_fresh()).await;
     control.sweep_webserver_pool();
     assert_eq!(echoed(&mut ssh, "after\n").await, "after\n");
     drop(ssh);

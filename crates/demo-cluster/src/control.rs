@@ -200,6 +200,11 @@ impl Control {
         }
     }
 
+    /// Whether anybody has asked the webserver for a stream since its pool was last swept.
+    pub fn is_webserver_pool_fresh(&self) -> bool {
+        self.cluster.streams.has_been_asked()
+    }
+
     /// Ends the open streams without a close frame.
     pub fn drop_streams(&self) {
         self.cluster.streams.set_mode(Mode::Dropped);

@@ -64,6 +64,11 @@ impl Streams {
         self.lock().acquired.insert(account);
     }
 
+    /// Whether any account has, since the last sweep.
+    pub(crate) fn has_been_asked(&self) -> bool {
+        !self.lock().acquired.is_empty()
+    }
+
     /// Silences the streams of accounts that have asked for none since the last sweep.
     pub(crate) fn sweep(&self) {
         let mut inner = self.lock();
