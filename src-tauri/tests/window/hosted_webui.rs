@@ -101,8 +101,7 @@ async fn both_generations_of_the_webui_get_ports_and_keys_and_one_sign_in() -> R
          -p {preferred} work@127.0.0.1",
         key.display()
     );
-    let said = crate::openssh::paste(&line, bench.home(), "echo $((6 * 7))\nexit\n").await?;
-    ensure!(said.contains("42"), "{said:?}");
+    steps::gets_in(&bench, &line).await?;
 
     // The web app went to the browser, and the connection is one of Berth's.
     let wanted = format!("http://127.0.0.1:{web}/console?x=1");

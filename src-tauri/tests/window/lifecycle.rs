@@ -62,8 +62,7 @@ async fn closing_the_window_ends_the_proxies_and_a_new_start_wants_a_click() -> 
     ensure!(!is_open(first.port), "a port was opened without a click");
     let again = steps::connect(&app, "llama-finetune").await?;
     ensure!(again.port == first.port, "{first:?} {again:?}");
-    let said = openssh::paste(&again.ssh_command, bench.home(), "echo $((6 * 7))\nexit\n").await?;
-    ensure!(said.contains("42"), "{said:?}");
+    steps::gets_in(&bench, &again.ssh_command).await?;
     app.end().await;
     cluster.stop().await;
     Ok(())
@@ -114,8 +113,7 @@ async fn an_expired_login_is_asked_for_again_and_the_port_stays() -> Result<()> 
     app.attribute_is("connection-state", "data-state", "listening").await?;
     let after = steps::shown(&app).await?;
     ensure!(after.port == shown.port, "{shown:?} {after:?}");
-    let said = openssh::paste(&after.ssh_command, bench.home(), "echo $((6 * 7))\nexit\n").await?;
-    ensure!(said.contains("42"), "{said:?}");
+    steps::gets_in(&bench, &after.ssh_command).await?;
     app.end().await;
     cluster.stop().await;
     Ok(())
@@ -143,8 +141,7 @@ async fn remembered(bench: &Bench) -> Result<()> {
     app.gone("change-password-dialog").await?;
 
     cluster.control().expire_logins();
-    let said = openssh::paste(&shown.ssh_command, bench.home(), "echo $((6 * 7))\nexit\n").await?;
-    ensure!(said.contains("42"), "{said:?}");
+    steps::gets_in(bench, &shown.ssh_command).await?;
     ensure!(!app.is_visible("signin-again-dialog").await, "it asked for what it knows");
 
     bench.desk.close_window(WINDOW).await?;
@@ -154,8 +151,7 @@ async fn remembered(bench: &Bench) -> Result<()> {
     app.find("sessions-table").await?;
     ensure!(!is_open(shown.port), "a port was opened without a click");
     let again = steps::connect(&app, "data-prep").await?;
-    let said = openssh::paste(&again.ssh_command, bench.home(), "echo $((6 * 7))\nexit\n").await?;
-    ensure!(said.contains("42"), "{said:?}");
+    steps::gets_in(bench, &again.ssh_command).await?;
     app.end().await;
     cluster.stop().await;
     Ok(())

@@ -12,7 +12,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::app::App;
 use crate::bench::Bench;
 use crate::main_job::free_port;
-use crate::openssh;
 use crate::steps;
 
 async fn refused(app: &App, code: &str) -> Result<()> {
@@ -125,8 +124,7 @@ async fn a_password_that_has_expired_is_changed_on_the_way_in() -> Result<()> {
     app.fill("new-password-again", "winter 2026").await?;
     app.press("new-password-again", Key::Enter).await?;
     let shown = steps::connect(&app, "llama-finetune").await?;
-    let said = openssh::paste(&shown.ssh_command, bench.home(), "echo $((6 * 7))\nexit\n").await?;
-    ensure!(said.contains("42"), "{said:?}");
+    steps::gets_in(&bench, &shown.ssh_command).await?;
     app.end().await;
     cluster.stop().await;
     Ok(())
@@ -147,8 +145,7 @@ async fn the_api_mode_works_with_a_keypair_and_refuses_a_wrong_one() -> Result<(
     app.press("signin-secret", Key::Enter).await?;
     app.find("sessions-table").await?;
     let shown = steps::connect(&app, "llama-finetune").await?;
-    let said = openssh::paste(&shown.ssh_command, bench.home(), "echo $((6 * 7))\nexit\n").await?;
-    ensure!(said.contains("42"), "{said:?}");
+    steps::gets_in(&bench, &shown.ssh_command).await?;
     app.end().await;
     cluster.stop().await;
     Ok(())

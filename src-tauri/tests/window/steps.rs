@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use demo_cluster::DemoCluster;
 
 use crate::app::App;
 use crate::bench::Bench;
+use crate::openssh;
 
 /// The title of the native dialog that saves a key.
 pub(crate) const SAVE_DIALOG: &str = "Save SSH key";
@@ -92,4 +93,11 @@ pub(crate) async fn close_dialog(bench: &Bench, app: &App, id: &str) -> Result<(
         tokio::time::sleep(std::time::Duration::from_millis(250)).await;
     }
     app.gone(id).await
+}
+
+/// Pastes an ssh line into a terminal and has the session work something out.
+pub(crate) async fn gets_in(bench: &Bench, ssh_command: &str) -> Result<()> {
+    let said = openssh::paste(ssh_command, bench.home(), "echo $((6 * 7))\nexit\n").await?;
+    ensure!(said.contains("42"), "{said:?}");
+    Ok(())
 }
