@@ -6,7 +6,7 @@ use crate::client::Client;
 use crate::error::PasswordError;
 use crate::login::{Cookies, Proof};
 use crate::probe::AccessMode;
-use crate::problem::{Refusal, shorten, text};
+use crate::problem::{shorten, text};
 use crate::transport::{Call, Failure, JSON_LIMIT};
 
 impl Client {
@@ -15,11 +15,7 @@ impl Client {
     pub async fn change_password(&self, old: &str, new: &str) -> Result<(), PasswordError> {
         let call = Call::post("/auth/update-password")
             .json(json!({"old_password": old, "new_password": new, "new_password2": new}));
-        match self.call_json(&call).await {
-            Ok(_) => Ok(()),
-            Err(Failure::Refused(refusal)) => Err(refused(refusal, self.mode())),
-            Err(Failure::Broken(error)) => Err(error.into()),
-        }
+        self.call_json(&call).await.map(drop).map_err(|failure| failed(failure, self.mode()))
     }
 
     /// Changes a password that has expired, with which nobody can sign in any more. Only servers that let passwords
@@ -45,23 +41,23 @@ impl Client {
             Some(proof) => self.transport().send_as(proof, &call, JSON_LIMIT).await,
             None => self.transport().send(None, &call, JSON_LIMIT).await,
         };
-        match answer {
-            // Webservers up to 26.3 wrap the manager's refusal in a 200, as with logins.
-            Ok(answer) => match answer.json()?.get("data") {
-                None | Some(Value::Null) => Ok(()),
-                data => {
-                    let title = text(data, "title").unwrap_or("without a reason");
-                    Err(classify(data).unwrap_or_else(|| PasswordError::Refused(shorten(title))))
-                }
-            },
-            Err(Failure::Refused(refusal)) => Err(refused(refusal, self.mode())),
-            Err(Failure::Broken(error)) => Err(error.into()),
+        // Webservers up to 26.3 wrap the manager's refusal in a 200, as with logins.
+        match answer.map_err(|failure| failed(failure, self.mode()))?.json()?.get("data") {
+            None | Some(Value::Null) => Ok(()),
+            data => {
+                let title = text(data, "title").unwrap_or("without a reason");
+                Err(classify(data).unwrap_or_else(|| PasswordError::Refused(shorten(title))))
+            }
         }
     }
 }
 
-/// A refusal with an HTTP status: the manager's problem, or wrapped in `data` by webservers from 26.4 on.
-fn refused(refusal: Refusal, mode: AccessMode) -> PasswordError {
+/// What has failed; a refusal is the manager's problem, or wrapped in `data` by webservers from 26.4 on.
+fn failed(failure: Failure, mode: AccessMode) -> PasswordError {
+    let refusal = match failure {
+        Failure::Refused(refusal) => refusal,
+        Failure::Broken(error) => return error.into(),
+    };
     let body = refusal.body.as_ref();
     let wrapped = body.and_then(|body| body.get("data")).filter(|data| data.is_object());
     let about_passwords = matches!(refusal.status.as_u16(), 400 | 401 | 403 | 409);

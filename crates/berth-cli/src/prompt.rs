@@ -43,7 +43,8 @@ pub(crate) async fn ask_new_password(output: &Output) -> Result<String, Failure>
     Ok(new)
 }
 
-fn line() -> Option<String> {
+/// The next line of standard input, without its end; none where there is none.
+pub(crate) fn line() -> Option<String> {
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     matches!(read, Ok(1..)).then(|| answer.trim_end_matches(['\r', '\n']).to_owned())

@@ -369,10 +369,8 @@ impl Connections {
             if connection.cluster.profile_id() != list.profile_id || lock(&connection.seen).session_ended {
                 continue;
             }
-            let status =
-                list.sessions.iter().find(|s| s.id == connection.session.id).map(|s| s.status.as_str());
-            let over = match status {
-                Some(status) => is_over(status),
+            let over = match list.sessions.iter().find(|s| s.id == connection.session.id) {
+                Some(session) => session.is_over(),
                 // Not in the list at all: ask for this one before believing it.
                 None => matches!(
                     running_session(&connection.cluster, &connection.session.id).await,
@@ -611,11 +609,6 @@ fn commands(target: &Target) -> Vec<Command> {
             line: target.rsync_upload(shell, "LOCAL_FOLDER/", "~/LOCAL_FOLDER/"),
         },
     ]
-}
-
-/// Statuses of a session that will not run again (protocol.md 2.1).
-fn is_over(status: &str) -> bool {
-    matches!(status, "TERMINATED" | "CANCELLED" | "ERROR")
 }
 
 pub(crate) async fn running_session(

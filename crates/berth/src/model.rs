@@ -217,6 +217,18 @@ pub struct Session {
     pub apps: Vec<App>,
 }
 
+impl Session {
+    /// Whether it will not run again.
+    pub fn is_over(&self) -> bool {
+        is_over(&self.status)
+    }
+}
+
+/// Statuses of a session that will not run again (protocol.md 2.1).
+pub(crate) fn is_over(status: &str) -> bool {
+    matches!(status, "TERMINATED" | "CANCELLED" | "ERROR")
+}
+
 /// The sessions of the account, with the evidence of how fresh they are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]

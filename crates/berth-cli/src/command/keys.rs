@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::command::agree::agree;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::prompt::secret;
+use crate::prompt::{line, secret};
 
 /// SSH keys: the account's, your own, and PuTTY's format.
 #[derive(Debug, Subcommand)]
@@ -228,9 +228,7 @@ fn read(file: &PathBuf) -> Result<String, Failure> {
 /// Asked for twice on a terminal, else the first line of standard input.
 async fn new_passphrase() -> Result<String, Failure> {
     if !std::io::stdin().is_terminal() {
-        let mut line = String::new();
-        let _ = std::io::stdin().read_line(&mut line);
-        return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
+        return Ok(line().unwrap_or_default());
     }
     let none = || Failure::Usage("No passphrase was given.".into());
     let first = secret("Passphrase of the new file: ").await?.ok_or_else(none)?;

@@ -193,7 +193,7 @@ async fn ended(context: &Context, id: &str) -> Error {
         let Ok(Event::SessionsChanged { list }) = events.recv().await else { continue };
         let seen = list.sessions.iter().find(|session| session.id == id);
         if let (Some(session), None) = (seen, &list.stale)
-            && matches!(session.status.as_str(), "TERMINATED" | "CANCELLED" | "ERROR")
+            && session.is_over()
         {
             return Error::new(
                 "session-ended",

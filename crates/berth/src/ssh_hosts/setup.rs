@@ -228,12 +228,7 @@ fn ssh_is_new_enough() -> Result<(), Error> {
 
 /// Names of sessions that have not ended.
 pub(crate) fn living(sessions: &[crate::Session]) -> Vec<String> {
-    let over = |status: &str| matches!(status, "TERMINATED" | "CANCELLED" | "ERROR");
-    sessions
-        .iter()
-        .filter(|s| !over(&s.status) && s.session_type != "SYSTEM")
-        .map(|s| s.name.clone())
-        .collect()
+    sessions.iter().filter(|s| !s.is_over() && s.session_type != "SYSTEM").map(|s| s.name.clone()).collect()
 }
 
 fn shown(path: &Path) -> String {

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep_until};
 
 use crate::cluster::Cluster;
+use crate::model::is_over;
 use crate::{Berth, Error, Session};
 
 /// Rest between two looks at the session.
@@ -84,7 +85,7 @@ impl Berth {
             status: session.status.clone(),
         };
         // Of one that is over, the look tells more.
-        if !is_over(&session.status) {
+        if !session.is_over() {
             let events = reached(&session.status, &session.session_type, "");
             follower.make_up(&events, session.status_info.as_deref().unwrap_or_default(), true);
         }
@@ -193,10 +194,13 @@ impl Follower {
     fn make_up(&mut self, events: &[&str], reason: &str, before: bool) {
         for event in events {
             self.told.insert((*event).to_owned());
-            let data = json!({
-                "reason": reason, "sessionName": self.name, "sessionId": self.id, "exitCode": null,
-            });
-            let data = data.as_object().cloned().unwrap_or_default();
+            let data = [
+                ("reason", json!(reason)),
+                ("sessionName", json!(self.name)),
+                ("sessionId", json!(self.id)),
+                ("exitCode", Value::Null),
+            ];
+            let data = data.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
             self.due.push_back(Happened { event: (*event).to_owned(), data, before });
         }
     }
@@ -243,29 +247,17 @@ async fn next_event(
     }
 }
 
-fn is_over(status: &str) -> bool {
-    matches!(status, "TERMINATED" | "CANCELLED" | "ERROR")
-}
-
 /// What must have happened to a session that is in this state.
 fn reached(status: &str, kind: &str, result: &str) -> Vec<&'static str> {
-    let mut events = Vec::new();
-    if matches!(status, "RUNNING" | "RUNNING_DEGRADED") {
-        events.push("session_started");
+    let is_batch = kind.eq_ignore_ascii_case("batch");
+    match (status, result) {
+        ("RUNNING" | "RUNNING_DEGRADED", _) => vec!["session_started"],
+        ("TERMINATED", "SUCCESS") if is_batch => vec!["session_success", "session_terminated"],
+        ("TERMINATED", "FAILURE") if is_batch => vec!["session_failure", "session_terminated"],
+        ("TERMINATED", _) => vec!["session_terminated"],
+        ("CANCELLED", _) => vec!["session_cancelled"],
+        _ => Vec::new(),
     }
-    if status == "TERMINATED" && kind.eq_ignore_ascii_case("batch") {
-        match result {
-            "SUCCESS" => events.push("session_success"),
-            "FAILURE" => events.push("session_failure"),
-            _ => {}
-        }
-    }
-    match status {
-        "TERMINATED" => events.push("session_terminated"),
-        "CANCELLED" => events.push("session_cancelled"),
-        _ => {}
-    }
-    events
 }
 
 #[cfg(test)]
