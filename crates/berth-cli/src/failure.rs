@@ -115,6 +115,9 @@ fn hint(error: &Error) -> String {
         "session-not-found" if error.hint.starts_with("Did you mean") => &error.hint,
         "session-not-found" => "List your sessions with: berth ps",
         "session-not-running" => "Wait until it runs (berth ps), or start a new one (berth create).",
+        "session-ended" => {
+            "Files outside mounted folders are gone with it. Start a new one with: berth create"
+        }
         "web-ui-needs-webserver" => "Sign in at the webserver, with e-mail and password: berth login",
         "file-exists" => "Choose another name.",
         "bad-answer" | "internal" => {

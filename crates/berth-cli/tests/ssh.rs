@@ -167,7 +167,7 @@ fn a_wrong_guess_reaches_nobody() {
     world.age_listings();
     let run = world.run(["ssh", SESSION, "true"]);
     assert_eq!(run.code, 1, "{run:?}");
-    assert!(run.stderr.contains("session-not-running"), "{run:?}");
+    assert!(run.stderr.contains("session-ended"), "{run:?}");
     no_streams(&world);
     assert_eq!(world.sockets(), 0);
 }

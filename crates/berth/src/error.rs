@@ -130,7 +130,11 @@ pub(crate) fn session_not_found(session: &str) -> Error {
     .with("session", session)
 }
 
+/// What has ended is told apart: nobody should wait for it.
 pub(crate) fn session_not_running(session: &str, status: &str) -> Error {
+    if matches!(status, "TERMINATED" | "CANCELLED") {
+        return session_ended(session).with("status", status);
+    }
     Error::new(
         "session-not-running",
         format!("“{session}” is {status}; only a running session can be reached."),

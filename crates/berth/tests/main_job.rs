@@ -106,7 +106,7 @@ async fn what_cannot_be_reached_is_refused_before_a_port_is_announced() {
         let session = list.sessions.iter().find(|s| s.status == status).unwrap();
         let error = bench.berth.connect(&session.id, SSHD).await.unwrap_err();
         assert!(
-            matches!(error.code.as_str(), "session-not-running" | "session-not-found"),
+            matches!(error.code.as_str(), "session-not-running" | "session-ended" | "session-not-found"),
             "{status}: {error:?}"
         );
     }

@@ -77,7 +77,7 @@ fn opened(connection: Connection, fresh: bool) -> Opened {
 pub(crate) fn problem(error: &Error) -> Problem {
     let status = match error.code.as_str() {
         "not-signed-in" => 401,
-        "session-not-found" | "app-not-offered" | "session-not-running" => 404,
+        "session-not-found" | "app-not-offered" | "session-not-running" | "session-ended" => 404,
         "gateway" | "unreachable" => 502,
         _ => 500,
     };

@@ -81,7 +81,7 @@ function Apps({ sessionId, status, logins }: { sessionId: string; status: string
     return (
       <FailureAlert
         failure={refusal}
-        type={refusal.code === "session-not-running" ? "warning" : "error"}
+        type={["session-not-running", "session-ended"].includes(refusal.code) ? "warning" : "error"}
         testId="launcher-error"
         action={<Recover failure={refusal} onRetry={() => void refetch()} busy={apps.isFetching} />}
       />

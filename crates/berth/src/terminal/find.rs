@@ -80,7 +80,7 @@ impl Berth {
     ///
     /// # Errors
     /// `session-not-found` with the names that are near, `session-ambiguous` with the candidates,
-    /// `session-not-running` for an ended one when only living ones are asked for.
+    /// `session-ended` for an ended one when only living ones are asked for.
     pub async fn find_session(&self, reference: &str, scope: Scope) -> Result<Session, Error> {
         let cluster = self.signed_in()?;
         if is_uuid(reference) {
