@@ -39,6 +39,7 @@ const TESTS: &[&str] = &[
     "putty-tools",
     "rsync",
     "webkit2gtk-driver",
+    "wmctrl",
     "x11-utils",
     "xdotool",
 ];

@@ -100,7 +100,11 @@ impl Desk {
 
     /// Runs xdotool on this display; its output when it succeeds.
     fn xdotool(&self, arguments: &[&str]) -> Option<String> {
-        let output = Command::new("xdotool")
+        self.program("xdotool", arguments)
+    }
+
+    fn program(&self, program: &str, arguments: &[&str]) -> Option<String> {
+        let output = Command::new(program)
             .args(arguments)
             .env("DISPLAY", self.name())
             .stdin(Stdio::null())
@@ -214,11 +218,11 @@ impl Desk {
         bail!("the dialog {title:?} stayed open; windows: {:?}", self.titles())
     }
 
-    /// Closes the window with that title by the window manager, as its close button does.
+    /// Closes the window with that title by the window manager, as its close button does. A key would go to whichever
+    /// window has the focus by then.
     pub(crate) async fn close_window(&self, title: &str) -> Result<()> {
         let id = self.window(title).await?;
-        self.xdotool(&["windowactivate", "--sync", &id]);
-        self.key("alt+F4");
+        self.program("wmctrl", &["-i", "-c", &id]).with_context(|| format!("{title:?} cannot be closed"))?;
         Ok(())
     }
 }
