@@ -10,6 +10,7 @@ use sshkit::key_store::KeyStoreError;
 use sshkit::private_file::FileError;
 
 use crate::Error;
+use crate::model::has_ended;
 
 impl Error {
     /// An error with a code, a sentence and a next step.
@@ -132,7 +133,7 @@ pub(crate) fn session_not_found(session: &str) -> Error {
 
 /// What has ended is told apart: nobody should wait for it.
 pub(crate) fn session_not_running(session: &str, status: &str) -> Error {
-    if matches!(status, "TERMINATED" | "CANCELLED") {
+    if has_ended(status) {
         return session_ended(session).with("status", status);
     }
     Error::new(

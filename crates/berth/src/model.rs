@@ -226,7 +226,12 @@ impl Session {
 
 /// Statuses of a session that will not run again (protocol.md 2.1).
 pub(crate) fn is_over(status: &str) -> bool {
-    matches!(status, "TERMINATED" | "CANCELLED" | "ERROR")
+    has_ended(status) || status == "ERROR"
+}
+
+/// Those of them in which nothing of it is left; in ERROR there may be.
+pub(crate) fn has_ended(status: &str) -> bool {
+    matches!(status, "TERMINATED" | "CANCELLED")
 }
 
 /// The sessions of the account, with the evidence of how fresh they are.

@@ -250,9 +250,10 @@ async fn what_a_killed_cluster_left_is_ended_by_the_next() {
     let mut orphan = orphan.arg("1000").env("BERTH_DEMO_CLUSTER", &run).kill_on_drop(true).spawn().unwrap();
     // A program that has just been started has no environment yet that others could read.
     let environment = format!("/proc/{}/environ", orphan.id().unwrap());
-    let is_there =
-        || std::fs::read(&environment).unwrap().windows(run.len()).any(|part| part == run.as_bytes());
-    eventually("the environment of the program that is left", async || is_there()).await;
+    eventually("the environment of the program that is left", async || {
+        std::fs::read(&environment).unwrap().windows(run.len()).any(|part| part == run.as_bytes())
+    })
+    .await;
     let cluster = start(options).await;
     assert!(within(orphan.wait()).await.unwrap().code().is_none());
     cluster.stop().await;

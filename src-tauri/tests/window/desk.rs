@@ -222,7 +222,7 @@ impl Desk {
     /// window has the focus by then.
     pub(crate) async fn close_window(&self, title: &str) -> Result<()> {
         let id = self.window(title).await?;
-        self.program("wmctrl", &["-i", "-c", &id]).with_context(|| format!("{title:?} cannot be closed"))?;
-        Ok(())
+        let asked = self.program("wmctrl", &["-i", "-c", &id]);
+        asked.map(drop).with_context(|| format!("{title:?} cannot be closed"))
     }
 }

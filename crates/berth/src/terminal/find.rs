@@ -7,6 +7,7 @@ use backend_ai::SessionScope;
 use serde::{Deserialize, Serialize};
 
 use crate::kept_login::file_name;
+use crate::model::has_ended;
 use crate::{Berth, Error, Paths, Session, cluster, error, json_file, ssh_hosts};
 
 /// Names that are this much alike are worth proposing.
@@ -111,11 +112,8 @@ impl Berth {
     }
 
     fn remember_names(&self, profile_id: &str, sessions: &[Session]) {
-        let names = sessions
-            .iter()
-            .filter(|session| !matches!(session.status.as_str(), "TERMINATED" | "CANCELLED"))
-            .map(KnownName::of)
-            .collect();
+        let names =
+            sessions.iter().filter(|session| !has_ended(&session.status)).map(KnownName::of).collect();
         self.keep_names(profile_id, names);
     }
 
