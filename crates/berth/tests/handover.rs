@@ -313,7 +313,8 @@ async fn filezilla_opens_the_site() {
     fs::write(config.join("filezilla.xml"), settings).unwrap();
 
     let number = home.join("display");
-    let screen = ["-displayfd", "1", "-screen", "0", "1100x750x24", "-nolisten", "tcp"];
+    // Without -noreset it ends every client when the last one leaves, and xdotool may come and go before FileZilla comes.
+    let screen = ["-displayfd", "1", "-screen", "0", "1100x750x24", "-nolisten", "tcp", "-noreset"];
     let mut display = Command::new("Xvfb");
     display.args(screen).stdout(fs::File::create(&number).unwrap()).stderr(Stdio::null());
     let display = Running(display.spawn().unwrap());
